@@ -1,0 +1,1 @@
+export type CalendarUnit = "minute" | "hour" | "day" | "week" | "month" | "quarter";

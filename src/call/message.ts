@@ -1,0 +1,56 @@
+/**
+ * The one neutral message model. It is for reading (estimates, savings, loops); what is not edited is never rendered
+ * from it: the client's own bytes go upstream.
+ */
+export type Role = "system" | "user" | "assistant" | "tool";
+
+export type Part =
+  | { readonly kind: "text"; readonly text: string }
+  /** Inline media, by size; `tokens_max` when the provider's rule gives a bound. */
+  | { readonly kind: "image"; readonly bytes: number | null; readonly by_reference: boolean; readonly detail?: string }
+  | { readonly kind: "audio"; readonly bytes: number | null; readonly by_reference: boolean }
+  | { readonly kind: "file"; readonly bytes: number | null; readonly by_reference: boolean }
+  | { readonly kind: "tool_call"; readonly id: string; readonly name: string; readonly arguments: string }
+  | { readonly kind: "tool_result"; readonly id: string; readonly text: string }
+  /** Reasoning or thinking; opaque when encrypted or redacted. */
+  | { readonly kind: "thinking"; readonly text: string; readonly opaque: boolean }
+  /** A part this version does not know: refused on hard budgets before upstream. */
+  | { readonly kind: "unknown"; readonly type: string; readonly bytes: number };
+
+export interface Message {
+  readonly role: Role;
+  readonly parts: readonly Part[];
+}
+
+/** A tool the client declares. `server_side` tools run (and bill) at the provider. */
+export interface ToolDeclaration {
+  readonly name: string;
+  /** UTF-8 bytes of the declaration as sent. */
+  readonly bytes: number;
+  readonly server_side: boolean;
+  readonly uses_max: number | null;
+}
+
+/** A request, parsed just enough. `body` is byte for byte what the client sent. */
+export interface ParsedRequest {
+  readonly body: Uint8Array;
+  /** As the client wrote it. */
+  readonly model: string;
+  readonly stream: boolean;
+  /** The client's own cap on output tokens; null when it set none. */
+  readonly output_cap: number | null;
+  /** How many answers are asked for (`n`), at least 1. */
+  readonly choices: number;
+  /** Did the client itself ask for usage in the stream. */
+  readonly wants_usage: boolean;
+  readonly thinking: boolean;
+  readonly system: readonly Part[];
+  readonly messages: readonly Message[];
+  readonly tools: readonly ToolDeclaration[];
+  /** Names of top-level fields that are not on the route's allow-list of money-neutral fields. */
+  readonly unknown_fields: readonly string[];
+  /** Attribution that the dialect carries in its body. */
+  readonly body_user: string | null;
+  readonly body_tags: Readonly<Record<string, string>>;
+  readonly service_tier: string | null;
+}
