@@ -1,7 +1,7 @@
 // Builds dist/ from src/: one JavaScript file per TypeScript file (paths stay, worker threads find themselves), assets
 // copied beside them. `--types` adds .d.ts files for the package. Needs only what the root package.json installs.
 import { execFileSync } from "node:child_process";
-import { cpSync, mkdirSync, readdirSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
@@ -21,8 +21,18 @@ const files = walk(source);
 const code = files.filter((file) => file.endsWith(".ts") && !file.endsWith(".test.ts") && !file.includes("__fixtures__"));
 const assets = files.filter((file) => /\.(sql|json|html|css|svg|js|yaml)$/.test(file) && !file.includes("__fixtures__"));
 
-rmSync(target, { recursive: true, force: true });
-await build({
+/** Writes only what changed, by rename: a server or a test that runs from dist/ never reads half a file. */
+function place(file, bytes) {
+  if (existsSync(file) && readFileSync(file).equals(bytes)) return;
+  mkdirSync(dirname(file), { recursive: true });
+  const draft = `${file}.${process.pid}.tmp`;
+  writeFileSync(draft, bytes);
+  renameSync(draft, file);
+}
+
+if (process.argv.includes("--clean")) rmSync(target, { recursive: true, force: true });
+const { outputFiles } = await build({
+  write: false,
   entryPoints: code,
   outdir: target,
   outbase: source,
@@ -33,11 +43,8 @@ await build({
   sourcesContent: false,
   logLevel: "warning",
 });
-for (const file of assets) {
-  const to = join(target, relative(source, file));
-  mkdirSync(dirname(to), { recursive: true });
-  cpSync(file, to);
-}
+for (const output of outputFiles) place(output.path, Buffer.from(output.contents));
+for (const file of assets) place(join(target, relative(source, file)), readFileSync(file));
 if (process.argv.includes("--types")) {
   execFileSync(process.execPath, [join(root, "node_modules/typescript/bin/tsc"), "-p", join(root, "tsconfig.types.json")], {
     stdio: ["ignore", process.stderr, process.stderr],
