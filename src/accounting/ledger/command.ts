@@ -98,6 +98,7 @@ export interface RaiseCommand {
   readonly reason: string;
 }
 
+/** One thing that can be asked of the ledger. */
 export type LedgerCommand =
   | HoldCommand
   | ExtendCommand
@@ -129,8 +130,11 @@ export interface LedgerRefusal {
   readonly account?: AccountView;
   readonly requested?: bigint;
   readonly waiting?: boolean;
+  /** With `waiting`: when to try again, under 60,000. */
+  readonly retry_after_ms?: number;
 }
 
+/** What became of a command: done, with the accounts after it, or refused with nothing written but the refusal. */
 export type LedgerResult =
   | {
       readonly ok: true;

@@ -1,4 +1,4 @@
-import type { Attribution, Budget } from "../budget/budget.js";
+import type { Attribution, Budget, Count, Unit } from "../budget/budget.js";
 import type { UsageCounts } from "../meter/usage.js";
 
 /**
@@ -22,8 +22,11 @@ export interface Posting {
 export interface AccountOpening {
   readonly id: string;
   readonly budget: string;
+  readonly unit: Unit;
+  readonly count: Count;
   /** Values of the budget's `per`, in order; empty for an ungrouped budget. */
   readonly group: readonly string[];
+  /** Null for lifetime. For a rolling window: the bucket's bounds. */
   readonly window_start: number | null;
   readonly window_end: number | null;
 }
@@ -35,6 +38,7 @@ export interface CeilingJson {
   readonly output_tokens: number;
 }
 
+/** Money was set aside for an attempt. */
 export interface HeldEntry extends EntryBase {
   readonly type: "call.held";
   readonly call_id: string;
@@ -53,6 +57,7 @@ export interface HeldEntry extends EntryBase {
   readonly estimated_input: number;
 }
 
+/** More was set aside for an attempt that is running. */
 export interface ExtendedEntry extends EntryBase {
   readonly type: "call.extended";
   readonly call_id: string;
@@ -62,6 +67,7 @@ export interface ExtendedEntry extends EntryBase {
   readonly postings: readonly Posting[];
 }
 
+/** An attempt was settled at what it cost. */
 export interface PostedEntry extends EntryBase {
   readonly type: "call.posted";
   readonly call_id: string;
@@ -82,11 +88,13 @@ export interface PostedEntry extends EntryBase {
   readonly reason?: string;
 }
 
+/** How the call ended for its client; `resolved` is settled by hand. */
 export type PostOutcome = "end" | "cut" | "aborted" | "failed" | "resolved";
 
 /** Named causes of cost beyond the hold (3: Unavoidable overrun). */
 export type OverrunCause = "U1" | "U2" | "U3" | "U5" | "U6" | "U7" | "U9";
 
+/** An attempt cost more than was held for it. */
 export interface OverrunEntry extends EntryBase {
   readonly type: "call.overrun";
   readonly call_id: string;
@@ -98,6 +106,7 @@ export interface OverrunEntry extends EntryBase {
   readonly postings: readonly Posting[];
 }
 
+/** A hold was given back: nothing can have been billed. */
 export interface VoidedEntry extends EntryBase {
   readonly type: "call.voided";
   readonly call_id: string;
@@ -108,6 +117,7 @@ export interface VoidedEntry extends EntryBase {
   readonly reason?: string;
 }
 
+/** Nobody knows what became of an attempt; its hold keeps counting in full. */
 export interface PresumedEntry extends EntryBase {
   readonly type: "call.presumed";
   readonly call_id: string;
@@ -116,6 +126,7 @@ export interface PresumedEntry extends EntryBase {
   readonly reason: string;
 }
 
+/** A call was refused before anything was sent. */
 export interface RefusedEntry extends EntryBase {
   readonly type: "call.refused";
   readonly call_id: string;
@@ -136,6 +147,7 @@ export interface RefusedEntry extends EntryBase {
 /** A budget as JSON: like Budget, its limit as a decimal string. */
 export type BudgetJson = Omit<Budget, "limit"> & { readonly limit: string | null };
 
+/** A budget was declared, removed or raised, by whom and why. */
 export interface BudgetChangedEntry extends EntryBase {
   readonly type: "budget.changed";
   readonly budget: string;
@@ -147,6 +159,7 @@ export interface BudgetChangedEntry extends EntryBase {
   readonly reason: string;
 }
 
+/** One row of the log. */
 export type Entry =
   | HeldEntry
   | ExtendedEntry
@@ -157,6 +170,7 @@ export type Entry =
   | RefusedEntry
   | BudgetChangedEntry;
 
+/** Name of an entry, and of its live event. */
 export type EntryType = Entry["type"];
 
 type WithoutSeq<T> = T extends Entry ? Omit<T, "seq"> : never;

@@ -1,18 +1,16 @@
 import type { Attribution, Budget, Raise } from "../budget/budget.js";
 import type { UsageClass } from "../meter/usage.js";
 import type { Ceiling } from "./command.js";
+import type { AccountOpening } from "./entry.js";
 
-/** One counter: one budget, one group, one window. Amounts in the budget's unit. Mutated only by `apply`. */
-export interface Account {
-  readonly id: string;
-  readonly budget: string;
-  readonly group: readonly string[];
-  readonly window_start: number | null;
-  readonly window_end: number | null;
+/** One counter: one budget, one group, one window. Amounts in `unit`. Mutated only by `apply`. */
+export interface Account extends AccountOpening {
   /** Posted, overrun included. */
   used: bigint;
   /** Pending and presumed. */
   held: bigint;
+  /** The part of `held` whose outcome nobody knows yet. */
+  presumed: bigint;
   /** Sum of named overruns that did not fit the limit. */
   overrun: bigint;
   refused: number;
@@ -41,6 +39,7 @@ export interface Resolution {
   readonly nano: bigint;
 }
 
+/** A budget as declared last, with the raises dated onto it. */
 export interface BudgetState {
   budget: Budget;
   removed: boolean;
@@ -76,8 +75,10 @@ export interface State {
   at: number;
   readonly budgets: Map<string, BudgetState>;
   readonly accounts: Map<string, Account>;
-  /** Groups opened per `budget|window`, to cap their number. */
-  readonly groups: Map<string, number>;
+  /** Accounts of one budget and group (the account id without its window), oldest window first; derived from `accounts`. */
+  readonly chains: Map<string, string[]>;
+  /** Groups opened in each budget's latest window, to cap their number; derived from `accounts`. */
+  readonly groups: Map<string, { start: number; count: number }>;
   readonly holds: Map<string, Hold>;
   /** Bounded: the most recent resolutions, oldest dropped first. */
   readonly resolutions: Map<string, Resolution>;
@@ -85,4 +86,13 @@ export interface State {
   readonly calibrations: Map<string, Calibration>;
   /** Bumped on every budget change; caches of matching budgets watch it. */
   budgets_version: number;
+}
+
+/** Keys of what an `apply` changed, for a store that writes only that. A key that is gone from the state was dropped. */
+export interface Touched {
+  readonly budgets: Set<string>;
+  readonly accounts: Set<string>;
+  readonly holds: Set<string>;
+  readonly agents: Set<string>;
+  readonly calibrations: Set<string>;
 }

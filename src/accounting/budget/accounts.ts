@@ -1,0 +1,155 @@
+import type { AccountOpening } from "../ledger/entry.js";
+import type { Account, BudgetState, State } from "../ledger/state.js";
+import { rollingBuckets, type WindowReader } from "../units/window.js";
+import type { Attribution, Budget, Window } from "./budget.js";
+import { covers, groupOf, OTHER } from "./scope.js";
+
+/** One budget a call falls under, with the chain of accounts of its group. */
+interface Covered {
+  readonly state: BudgetState;
+  readonly group: readonly string[];
+  /** Account id without its window. */
+  readonly chain: string;
+}
+
+/** What decisions remember between calls to stay quick. Losing it changes nothing. */
+export interface Memo {
+  readonly windows: WindowReader;
+  readonly paths: Map<string, readonly Covered[]>;
+  version: number;
+}
+
+/** Largest number of attributions whose budgets are remembered. */
+const PATHS_MAX = 20_000;
+
+export function openMemo(windows: WindowReader): Memo {
+  return { windows, paths: new Map(), version: -1 };
+}
+
+/** Name of a window in account ids: changing a budget's window opens new accounts instead of mixing two. */
+export function windowName(window: Window): string {
+  if (window.kind === "calendar") return window.unit;
+  return window.kind === "rolling" ? `rolling-${window.ms}` : "lifetime";
+}
+
+function escapePart(value: string): string {
+  return value.replace(/[%/,]/g, (char) => `%${char.charCodeAt(0).toString(16)}`);
+}
+
+/** Account id without its window: budget, unit, window kind and group. */
+export function chainId(budget: Budget, group: readonly string[]): string {
+  return `${escapePart(budget.name)}:${budget.unit}:${windowName(budget.window)}/${group.map(escapePart).join(",")}`;
+}
+
+function attributionKey(call: Attribution): string {
+  const tags = call.tags === undefined ? "" : JSON.stringify(call.tags);
+  return JSON.stringify([call.key, call.agent, call.team, call.task, call.task_type, call.user, call.model, tags]);
+}
+
+function coveredBy(state: State, call: Attribution, memo: Memo): readonly Covered[] {
+  if (memo.version !== state.budgets_version || memo.paths.size > PATHS_MAX) {
+    memo.paths.clear();
+    memo.version = state.budgets_version;
+  }
+  const key = attributionKey(call);
+  const known = memo.paths.get(key);
+  if (known !== undefined) return known;
+  const found: Covered[] = [];
+  for (const budgetState of state.budgets.values()) {
+    const { budget } = budgetState;
+    if (budgetState.removed || !covers(budget.match, call)) continue;
+    const group = groupOf(budget, call);
+    if (group !== null) found.push({ state: budgetState, group, chain: chainId(budget, group) });
+  }
+  memo.paths.set(key, found);
+  return found;
+}
+
+/** Bounds of the window that is open at `now`; never before the latest one opened, whatever the wall clock says. */
+function boundsAt(budget: BudgetState, now: number, memo: Memo): { start: number | null; end: number | null } {
+  const { window, timezone, week_start } = budget.budget;
+  const at = Math.max(now, budget.latest_start);
+  if (window.kind === "lifetime") return { start: null, end: null };
+  if (window.kind === "rolling") {
+    const { current, bucketMs } = rollingBuckets({ ms: window.ms, at });
+    return { start: current, end: current + bucketMs };
+  }
+  return memo.windows({ window, timezone, weekStart: week_start, at });
+}
+
+/** An account of a call's path: what it holds now, and how it is opened if this is its first call. */
+export interface PathStep {
+  readonly budget: BudgetState;
+  readonly opening: AccountOpening;
+  /** Undefined until the first hold opens it. */
+  readonly account: Account | undefined;
+}
+
+function stepOf(state: State, covered: Covered, now: number, memo: Memo): PathStep {
+  const { budget } = covered.state;
+  const { start, end } = boundsAt(covered.state, now, memo);
+  const window = start === null ? "life" : String(start);
+  let { chain, group } = covered;
+  let account = state.accounts.get(`${chain}/${window}`);
+  if (account === undefined && group.length > 0) {
+    const opened = state.groups.get(budget.name);
+    if (opened !== undefined && opened.start === (start ?? 0) && opened.count >= budget.accounts_max) {
+      group = group.map(() => OTHER);
+      chain = chainId(budget, group);
+      account = state.accounts.get(`${chain}/${window}`);
+    }
+  }
+  const { name, unit, count } = budget;
+  return {
+    budget: covered.state,
+    opening: { id: `${chain}/${window}`, budget: name, unit, count, group, window_start: start, window_end: end },
+    account,
+  };
+}
+
+/** Every account a call of this attribution spends from at `now`, in the order the budgets were declared. */
+export function pathOf(state: State, call: Attribution, now: number, memo: Memo): readonly PathStep[] {
+  return coveredBy(state, call, memo).map((covered) => stepOf(state, covered, now, memo));
+}
+
+/** The limit in force at `now`: declared limit plus raises that have not ended, at least 0; null is unlimited. */
+export function limitAt(budget: BudgetState, now: number): bigint | null {
+  if (budget.budget.limit === null || budget.removed) return null;
+  let limit = budget.budget.limit;
+  for (const raise of budget.raises) {
+    if (raise.until === null || raise.until > now) limit += raise.amount;
+  }
+  return limit < 0n ? 0n : limit;
+}
+
+/** Chain of an account id: the id without its window. */
+export function chainOf(accountId: string): string {
+  return accountId.slice(0, accountId.lastIndexOf("/"));
+}
+
+/** What counts against a limit at `now`: one account, or for a rolling window every bucket that is not wholly past. */
+export interface Standing {
+  readonly used: bigint;
+  readonly held: bigint;
+  readonly presumed: bigint;
+}
+
+const NOTHING: Standing = { used: 0n, held: 0n, presumed: 0n };
+
+export function standingOf(state: State, step: { budget: BudgetState; id: string }, now: number): Standing {
+  const { window } = step.budget.budget;
+  if (window.kind !== "rolling") return state.accounts.get(step.id) ?? NOTHING;
+  const at = Math.max(now, step.budget.latest_start);
+  const { oldest } = rollingBuckets({ ms: window.ms, at });
+  let used = 0n;
+  let held = 0n;
+  let presumed = 0n;
+  for (const id of state.chains.get(chainOf(step.id)) ?? []) {
+    const account = state.accounts.get(id);
+    if (account === undefined || (account.window_start ?? 0) < oldest) continue;
+    used += account.used;
+    held += account.held;
+    presumed += account.presumed;
+  }
+  return { used, held, presumed };
+}

@@ -1,0 +1,271 @@
+import { chainOf } from "../budget/accounts.js";
+import type { Budget } from "../budget/budget.js";
+import { OTHER } from "../budget/scope.js";
+import { learn } from "../meter/calibration.js";
+import { inputTokens, USAGE_CLASSES } from "../meter/usage.js";
+import type {
+  AccountOpening,
+  BudgetChangedEntry,
+  BudgetJson,
+  CeilingJson,
+  Entry,
+  ExtendedEntry,
+  HeldEntry,
+  OverrunEntry,
+  PostedEntry,
+  Posting,
+  RefusedEntry,
+  VoidedEntry,
+} from "./entry.js";
+import type { Account, AgentTotals, Hold, State, Touched } from "./state.js";
+
+/** Agents counted by name; further ones are counted together as `other`. */
+export const AGENTS_MAX = 10_000;
+/** Resolutions remembered in memory; older ones are found in the log. */
+export const RESOLUTIONS_MAX = 20_000;
+/** Past windows of a group kept in the state; older ones stay in the log. Rolling windows need their 60 buckets. */
+const WINDOWS_KEPT = 64;
+
+/**
+ * The fold: takes one entry into the state, in place, and answers the state. Never refuses: what was written is true.
+ * Deterministic; knows no clock. `touched`, when given, collects the keys that changed.
+ */
+export function apply(state: State, entry: Entry, touched?: Touched): State {
+  state.seq = entry.seq;
+  state.at = entry.at;
+  switch (entry.type) {
+    case "call.held":
+      applyHeld(state, entry, touched);
+      break;
+    case "call.extended":
+      applyExtended(state, entry, touched);
+      break;
+    case "call.posted":
+      applyPosted(state, entry, touched);
+      break;
+    case "call.overrun":
+      applyOverrun(state, entry, touched);
+      break;
+    case "call.voided":
+      applyVoided(state, entry, touched);
+      break;
+    case "call.presumed":
+      applyPresumed(state, entry, touched);
+      break;
+    case "call.refused":
+      applyRefused(state, entry, touched);
+      break;
+    case "budget.changed":
+      applyBudget(state, entry, touched);
+      break;
+  }
+  return state;
+}
+
+function open(state: State, opening: AccountOpening, touched?: Touched): void {
+  if (state.accounts.has(opening.id)) return;
+  state.accounts.set(opening.id, { ...opening, used: 0n, held: 0n, presumed: 0n, overrun: 0n, refused: 0 });
+  indexAccount(state, opening);
+  touched?.accounts.add(opening.id);
+  const budget = state.budgets.get(opening.budget);
+  if (budget !== undefined && (opening.window_start ?? 0) > budget.latest_start) {
+    budget.latest_start = opening.window_start ?? 0;
+    touched?.budgets.add(opening.budget);
+  }
+  const chain = state.chains.get(chainOf(opening.id)) ?? [];
+  while (chain.length > WINDOWS_KEPT) {
+    const oldest = chain[0] as string;
+    if ((state.accounts.get(oldest)?.held ?? 0n) !== 0n) break;
+    state.accounts.delete(oldest);
+    touched?.accounts.add(oldest);
+    chain.shift();
+  }
+}
+
+/** Puts an account into the derived indexes (`chains`, `groups`). A store that loads accounts calls it oldest window first. */
+export function indexAccount(state: State, opening: AccountOpening): void {
+  const chainKey = chainOf(opening.id);
+  const chain = state.chains.get(chainKey);
+  if (chain === undefined) state.chains.set(chainKey, [opening.id]);
+  else chain.push(opening.id);
+  const start = opening.window_start ?? 0;
+  const groups = state.groups.get(opening.budget);
+  const own = opening.group.length > 0 && !opening.group.every((value) => value === OTHER) ? 1 : 0;
+  if (groups === undefined || start > groups.start) state.groups.set(opening.budget, { start, count: own });
+  else if (start === groups.start) groups.count += own;
+}
+
+function ceilingOf(json: CeilingJson): Hold["ceiling"] {
+  return { nano: BigInt(json.nano), input_tokens: json.input_tokens, output_tokens: json.output_tokens };
+}
+
+function addHeld(state: State, hold: Hold, postings: readonly Posting[], touched?: Touched): void {
+  for (const { account, amount } of postings) {
+    const more = BigInt(amount);
+    const at = state.accounts.get(account);
+    if (at !== undefined) at.held += more;
+    hold.postings.set(account, (hold.postings.get(account) ?? 0n) + more);
+    touched?.accounts.add(account);
+  }
+  touched?.holds.add(hold.attempt_id);
+}
+
+function applyHeld(state: State, entry: HeldEntry, touched?: Touched): void {
+  for (const opening of entry.opens ?? []) open(state, opening, touched);
+  const hold: Hold = {
+    attempt_id: entry.attempt_id,
+    call_id: entry.call_id,
+    at: entry.at,
+    attribution: entry.attribution,
+    provider: entry.provider,
+    price_id: entry.price_id,
+    simulated: entry.simulated === true,
+    estimated_input: entry.estimated_input,
+    ceiling: ceilingOf(entry.ceiling),
+    postings: new Map(),
+    state: "pending",
+    presumed_reason: null,
+  };
+  state.holds.set(hold.attempt_id, hold);
+  addHeld(state, hold, entry.postings, touched);
+}
+
+function applyExtended(state: State, entry: ExtendedEntry, touched?: Touched): void {
+  const hold = state.holds.get(entry.attempt_id);
+  if (hold === undefined) return;
+  const add = ceilingOf(entry.ceiling);
+  hold.ceiling = {
+    nano: hold.ceiling.nano + add.nano,
+    input_tokens: hold.ceiling.input_tokens + add.input_tokens,
+    output_tokens: hold.ceiling.output_tokens + add.output_tokens,
+  };
+  addHeld(state, hold, entry.postings, touched);
+}
+
+function release(state: State, hold: Hold, touched?: Touched): void {
+  for (const [id, amount] of hold.postings) {
+    const account = state.accounts.get(id);
+    if (account === undefined) continue;
+    account.held -= amount;
+    if (hold.state === "presumed") account.presumed -= amount;
+    touched?.accounts.add(id);
+  }
+  state.holds.delete(hold.attempt_id);
+  touched?.holds.add(hold.attempt_id);
+}
+
+function resolve(state: State, attemptId: string, resolution: { kind: "posted" | "voided"; nano: bigint }): void {
+  state.resolutions.set(attemptId, resolution);
+  if (state.resolutions.size <= RESOLUTIONS_MAX) return;
+  for (const oldest of state.resolutions.keys()) {
+    state.resolutions.delete(oldest);
+    break;
+  }
+}
+
+function applyPosted(state: State, entry: PostedEntry, touched?: Touched): void {
+  const nano = BigInt(entry.nano);
+  const hold = state.holds.get(entry.attempt_id);
+  if (hold !== undefined) release(state, hold, touched);
+  for (const { account, amount } of entry.postings) {
+    const at = state.accounts.get(account);
+    if (at !== undefined) at.used += BigInt(amount);
+    touched?.accounts.add(account);
+  }
+  resolve(state, entry.attempt_id, { kind: "posted", nano });
+  countPosted(state, entry, { nano, simulated: hold?.simulated === true }, touched);
+  if (entry.evidence === "provider" && hold !== undefined && hold.estimated_input > 0) {
+    const actual = inputTokens(entry.usage);
+    if (actual > 0) {
+      state.calibrations.set(entry.model, learn(state.calibrations.get(entry.model), hold.estimated_input, actual));
+      touched?.calibrations.add(entry.model);
+    }
+  }
+}
+
+function totalsOf(state: State, agent: string, touched?: Touched): AgentTotals {
+  const name = state.agents.has(agent) || state.agents.size < AGENTS_MAX ? agent : OTHER;
+  touched?.agents.add(name);
+  const known = state.agents.get(name);
+  if (known !== undefined) return known;
+  const fresh: AgentTotals = { calls: 0, refused: 0, nano: 0n, simulated_nano: 0n, simulated_calls: 0, tokens: {} };
+  state.agents.set(name, fresh);
+  return fresh;
+}
+
+function countPosted(state: State, entry: PostedEntry, paid: { nano: bigint; simulated: boolean }, touched?: Touched): void {
+  const totals = totalsOf(state, entry.agent, touched);
+  totals.calls += 1;
+  totals.nano += paid.nano;
+  if (paid.simulated) {
+    totals.simulated_calls += 1;
+    totals.simulated_nano += paid.nano;
+  }
+  for (const name of USAGE_CLASSES) {
+    const count = entry.usage[name];
+    if (count !== undefined) totals.tokens[name] = (totals.tokens[name] ?? 0) + count;
+  }
+}
+
+function applyOverrun(state: State, entry: OverrunEntry, touched?: Touched): void {
+  for (const { account, amount } of entry.postings) {
+    const at = state.accounts.get(account);
+    if (at !== undefined) at.overrun += BigInt(amount);
+    touched?.accounts.add(account);
+  }
+}
+
+function applyVoided(state: State, entry: VoidedEntry, touched?: Touched): void {
+  const hold = state.holds.get(entry.attempt_id);
+  if (hold !== undefined) release(state, hold, touched);
+  resolve(state, entry.attempt_id, { kind: "voided", nano: 0n });
+}
+
+function applyPresumed(state: State, entry: Extract<Entry, { type: "call.presumed" }>, touched?: Touched): void {
+  const hold = state.holds.get(entry.attempt_id);
+  if (hold === undefined || hold.state === "presumed") return;
+  hold.state = "presumed";
+  hold.presumed_reason = entry.reason;
+  touched?.holds.add(entry.attempt_id);
+  for (const [id, amount] of hold.postings) {
+    const account: Account | undefined = state.accounts.get(id);
+    if (account !== undefined) account.presumed += amount;
+    touched?.accounts.add(id);
+  }
+}
+
+function applyRefused(state: State, entry: RefusedEntry, touched?: Touched): void {
+  totalsOf(state, entry.attribution.agent, touched).refused += 1;
+  const account = entry.account === undefined ? undefined : state.accounts.get(entry.account);
+  if (account === undefined) return;
+  account.refused += 1;
+  touched?.accounts.add(account.id);
+}
+
+function budgetOf(json: BudgetJson): Budget {
+  return { ...json, limit: json.limit === null ? null : BigInt(json.limit) };
+}
+
+function applyBudget(state: State, entry: BudgetChangedEntry, touched?: Touched): void {
+  state.budgets_version += 1;
+  touched?.budgets.add(entry.budget);
+  const known = state.budgets.get(entry.budget);
+  const { change } = entry;
+  if (change.kind === "declared") {
+    const budget = budgetOf(change.to);
+    if (known === undefined) state.budgets.set(entry.budget, { budget, removed: false, raises: [], latest_start: 0 });
+    else {
+      // The window, not the clock, orders windows: another kind of window starts its own sequence.
+      if (JSON.stringify(known.budget.window) !== JSON.stringify(budget.window)) known.latest_start = 0;
+      known.budget = budget;
+      known.removed = false;
+    }
+    return;
+  }
+  if (known === undefined) return;
+  if (change.kind === "removed") known.removed = true;
+  else {
+    const { actor, reason } = entry;
+    known.raises.push({ amount: BigInt(change.amount), at: entry.at, until: change.until, actor, reason });
+  }
+}

@@ -1,0 +1,55 @@
+import type { Budget } from "../budget/budget.js";
+import type { DeclareCommand, RaiseCommand } from "./command.js";
+import type { Decision, DecideWith } from "./decide.js";
+import type { BudgetJson, EntryDraft } from "./entry.js";
+import type { State } from "./state.js";
+
+/** A budget as an entry carries it. */
+export function budgetJson(budget: Budget): BudgetJson {
+  return { ...budget, limit: budget.limit === null ? null : String(budget.limit) };
+}
+
+/**
+ * Makes the declared budgets the ones in force: writes what differs, removes what is missing. Accounts, and with them
+ * what was used, stay: deleting or recreating a budget refunds nothing.
+ */
+export function decideDeclare(state: State, command: DeclareCommand, using: DecideWith): Decision {
+  const { actor, reason } = command;
+  const entries: EntryDraft[] = [];
+  const names = new Set<string>();
+  for (const budget of command.budgets) {
+    names.add(budget.name);
+    const known = state.budgets.get(budget.name);
+    const to = budgetJson(budget);
+    const same = known !== undefined && !known.removed && JSON.stringify(budgetJson(known.budget)) === JSON.stringify(to);
+    if (same) continue;
+    const change = { kind: "declared" as const, to };
+    entries.push({ at: using.now, type: "budget.changed", budget: budget.name, change, actor, reason });
+  }
+  for (const [name, known] of state.budgets) {
+    if (known.removed || names.has(name)) continue;
+    entries.push({ at: using.now, type: "budget.changed", budget: name, change: { kind: "removed" }, actor, reason });
+  }
+  return { entries, path: [] };
+}
+
+/** Raises (negative: lowers) a limit by a dated entry that may end. */
+export function decideRaise(state: State, command: RaiseCommand, using: DecideWith): Decision {
+  const known = state.budgets.get(command.budget);
+  if (known === undefined || known.removed) {
+    const names = [...state.budgets.keys()].slice(0, 10).join(", ");
+    const message = `There is no budget "${command.budget}". Known: ${names === "" ? "none" : names}.`;
+    return { entries: [], path: [], refusal: { code: "not_found", message } };
+  }
+  if (known.budget.limit === null) {
+    const message = `Budget "${command.budget}" has no limit, so there is nothing to raise.`;
+    return { entries: [], path: [], refusal: { code: "invalid_request", message } };
+  }
+  if (command.until !== null && command.until <= using.now) {
+    const message = `A raise until ${new Date(command.until).toISOString()} has already ended; give an instant to come.`;
+    return { entries: [], path: [], refusal: { code: "invalid_request", message } };
+  }
+  const { budget, actor, reason, until } = command;
+  const change = { kind: "raised" as const, amount: String(command.amount), until };
+  return { entries: [{ at: using.now, type: "budget.changed", budget, change, actor, reason }], path: [] };
+}

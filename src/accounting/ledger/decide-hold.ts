@@ -1,0 +1,214 @@
+import { type PathStep, pathOf, standingOf } from "../budget/accounts.js";
+import { amountOfCeiling } from "../budget/amount-of.js";
+import { refusalText } from "../budget/refusal-text.js";
+import { rollingBuckets } from "../units/window.js";
+import type { AccountView, Ceiling, ExtendCommand, HoldCommand, LedgerRefusal, RefuseCommand } from "./command.js";
+import type { Decision, DecideWith } from "./decide.js";
+import type { AccountOpening, CeilingJson, EntryDraft, Posting } from "./entry.js";
+import type { State } from "./state.js";
+import { viewOf } from "./view.js";
+
+/** Waiting this long or less may be asked of a client; longer is a refusal. Source: the 402-or-429 rule of the design. */
+const WAIT_MAX_MS = 60_000;
+/** Advice when calls in flight hold the money: they settle in seconds, nobody knows how many. */
+const WAIT_FOR_CALLS_MS = 1_000;
+
+export function ceilingJson(ceiling: Ceiling): CeilingJson {
+  return { nano: String(ceiling.nano), input_tokens: ceiling.input_tokens, output_tokens: ceiling.output_tokens };
+}
+
+function notSane(ceiling: Ceiling): boolean {
+  return (
+    ceiling.nano < 0n ||
+    !Number.isSafeInteger(ceiling.input_tokens) ||
+    !Number.isSafeInteger(ceiling.output_tokens) ||
+    ceiling.input_tokens < 0 ||
+    ceiling.output_tokens < 0
+  );
+}
+
+function refused(refusal: LedgerRefusal): Decision {
+  return { entries: [], path: [], refusal };
+}
+
+/** What one account says to an amount: null when there is room. */
+interface Shortage {
+  readonly view: AccountView;
+  readonly requested: bigint;
+  readonly waitMs: number | null;
+}
+
+/** Milliseconds until the amount fits without anybody's help, or null when waiting under 60 s cannot help. */
+function waitFor(state: State, step: PathStep, want: { view: AccountView; amount: bigint }, now: number): number | null {
+  const { view, amount } = want;
+  const limit = view.limit ?? 0n;
+  const standing = standingOf(state, { budget: step.budget, id: step.opening.id }, now);
+  if (standing.used + standing.presumed + amount <= limit) return WAIT_FOR_CALLS_MS;
+  const { window } = step.budget.budget;
+  if (window.kind === "calendar" && view.resets_at !== null) {
+    const wait = view.resets_at - now;
+    return wait > 0 && wait < WAIT_MAX_MS && amount <= limit ? wait : null;
+  }
+  if (window.kind === "rolling") {
+    const soon = now + WAIT_MAX_MS - 1;
+    const later = standingOf(state, { budget: step.budget, id: step.opening.id }, soon);
+    if (later.used + later.presumed + amount > limit) return null;
+    const { bucketMs } = rollingBuckets({ ms: window.ms, at: now });
+    return Math.min(WAIT_MAX_MS - 1, bucketMs);
+  }
+  return null;
+}
+
+function shortageOf(state: State, step: PathStep, amount: bigint, now: number): Shortage | null {
+  const view = viewOf(state, step, now);
+  if (view.limit === null || view.used + view.held + amount <= view.limit) return null;
+  return { view, requested: amount, waitMs: waitFor(state, step, { view, amount }, now) };
+}
+
+/** The one refusal a caller is shown: an account that waiting cannot help comes before one that it can. */
+function refusalOf(shortages: readonly Shortage[], timezone: (budget: string) => string): LedgerRefusal {
+  const final = shortages.find((shortage) => shortage.waitMs === null);
+  const shown = final ?? (shortages[0] as Shortage);
+  const waiting = final === undefined;
+  const base: LedgerRefusal = {
+    code: waiting ? "budget_waiting" : "budget_exceeded",
+    message: refusalText({ ...shown, waiting, timezone: timezone(shown.view.budget) }),
+    account: shown.view,
+    requested: shown.requested,
+    waiting,
+  };
+  if (!waiting) return base;
+  return { ...base, retry_after_ms: Math.max(...shortages.map((shortage) => shortage.waitMs ?? 0)) };
+}
+
+/** Sets money aside on every account of the call's path, or on none. */
+export function decideHold(state: State, command: HoldCommand, using: DecideWith): Decision {
+  const { attempt_id, attribution, ceiling } = command;
+  const { now, memo } = using;
+  if (state.holds.has(attempt_id) || state.resolutions.has(attempt_id)) {
+    return refused({ code: "conflict", message: `Attempt ${attempt_id} already has a hold; every attempt takes its own.` });
+  }
+  if (notSane(ceiling)) return refused({ code: "internal", message: `The ceiling of attempt ${attempt_id} is not a sane number.` });
+  const path = pathOf(state, attribution, now, memo);
+  const hard = path.find((step) => step.budget.budget.mode === "hard" && step.budget.budget.on_unknown_price === "deny");
+  if (command.price_unknown === true && hard !== undefined) {
+    const message =
+      `No price is known for "${attribution.model}", so budget "${hard.budget.budget.name}" cannot cover it. ` +
+      "Add the model to the file named by prices: in bursar.yaml (free: true for a local model).";
+    return refusal(state, command, { code: "price_unknown", message }, using);
+  }
+  const short: Shortage[] = [];
+  const over: string[] = [];
+  const postings: Posting[] = [];
+  const opens: AccountOpening[] = [];
+  for (const step of path) {
+    const amount = amountOfCeiling(step.opening, ceiling, 1n);
+    const shortage = shortageOf(state, step, amount, now);
+    if (shortage !== null) {
+      if (step.budget.budget.mode === "hard") short.push(shortage);
+      else over.push(step.budget.budget.name);
+    }
+    postings.push({ account: step.opening.id, amount: String(amount) });
+    if (step.account === undefined) opens.push(step.opening);
+  }
+  if (short.length > 0) {
+    const zone = (name: string): string => state.budgets.get(name)?.budget.timezone ?? "UTC";
+    return refusal(state, command, refusalOf(short, zone), using);
+  }
+  const entry: EntryDraft = {
+    at: now,
+    type: "call.held",
+    call_id: command.call_id,
+    attempt_id,
+    attribution,
+    provider: command.provider,
+    price_id: command.price_id,
+    ceiling: ceilingJson(ceiling),
+    postings,
+    ...(opens.length > 0 ? { opens } : {}),
+    ...(over.length > 0 ? { over } : {}),
+    ...(command.simulated === true ? { simulated: true as const } : {}),
+    estimated_input: command.estimated_input,
+  };
+  return { entries: [entry], path };
+}
+
+/** A refusal is an entry too: it holds nothing, and it is what explain, rules and reports read. */
+function refusal(state: State, command: HoldCommand, why: LedgerRefusal, using: DecideWith): Decision {
+  const { account, requested } = why;
+  const known = account !== undefined && state.accounts.has(account.id);
+  const entry: EntryDraft = {
+    at: using.now,
+    type: "call.refused",
+    call_id: command.call_id,
+    attempt_id: command.attempt_id,
+    attribution: command.attribution,
+    code: why.code,
+    message: why.message,
+    ...(account === undefined
+      ? {}
+      : {
+          budget: account.budget,
+          ...(known ? { account: account.id } : {}),
+          limit: String(account.limit ?? 0n),
+          used: String(account.used),
+          held: String(account.held),
+        }),
+    ...(requested === undefined ? {} : { requested: String(requested) }),
+    ceiling: ceilingJson(command.ceiling),
+    ...(command.simulated === true ? { simulated: true as const } : {}),
+  };
+  return { entries: [entry], path: [], refusal: why };
+}
+
+/** Sets more aside on the accounts the attempt already holds, in the windows it was made in; all or none. */
+export function decideExtend(state: State, command: ExtendCommand, using: DecideWith): Decision {
+  const hold = state.holds.get(command.attempt_id);
+  if (hold === undefined) {
+    const code = state.resolutions.has(command.attempt_id) ? "conflict" : "not_found";
+    return refused({ code, message: `Attempt ${command.attempt_id} has no hold to extend.` });
+  }
+  if (hold.state !== "pending") {
+    return refused({ code: "conflict", message: `The hold of attempt ${command.attempt_id} is presumed and cannot be extended.` });
+  }
+  if (notSane(command.add)) return refused({ code: "internal", message: `The extension of ${command.attempt_id} is not a sane number.` });
+  const postings: Posting[] = [];
+  const path: PathStep[] = [];
+  for (const id of hold.postings.keys()) {
+    const account = state.accounts.get(id);
+    const budget = account === undefined ? undefined : state.budgets.get(account.budget);
+    if (account === undefined || budget === undefined) continue;
+    const step: PathStep = { budget, opening: account, account };
+    const amount = amountOfCeiling(account, command.add, 0n);
+    const shortage = budget.budget.mode === "hard" ? shortageOf(state, step, amount, using.now) : null;
+    if (shortage !== null) return refused(refusalOf([shortage], () => budget.budget.timezone));
+    postings.push({ account: id, amount: String(amount) });
+    path.push(step);
+  }
+  const { attempt_id, call_id } = hold;
+  const entry: EntryDraft = {
+    at: using.now,
+    type: "call.extended",
+    call_id,
+    attempt_id,
+    ceiling: ceilingJson(command.add),
+    postings,
+  };
+  return { entries: [entry], path };
+}
+
+/** Records a refusal that was decided before any hold. */
+export function decideRefuse(command: RefuseCommand, using: DecideWith): Decision {
+  const entry: EntryDraft = {
+    at: using.now,
+    type: "call.refused",
+    call_id: command.call_id,
+    attempt_id: command.attempt_id,
+    attribution: command.attribution,
+    code: command.code,
+    message: command.message,
+    ceiling: { nano: "0", input_tokens: 0, output_tokens: 0 },
+    ...(command.simulated === true ? { simulated: true as const } : {}),
+  };
+  return { entries: [entry], path: [] };
+}

@@ -1,0 +1,23 @@
+import { limitAt, type PathStep, standingOf } from "../budget/accounts.js";
+import type { AccountView } from "./command.js";
+import type { State } from "./state.js";
+
+/** What a caller may see of one account of a path: limit, used, held, left and when its window turns. */
+export function viewOf(state: State, step: PathStep, now: number): AccountView {
+  const { budget } = step.budget;
+  const limit = limitAt(step.budget, now);
+  const standing = standingOf(state, { budget: step.budget, id: step.opening.id }, now);
+  const left = limit === null ? null : limit - standing.used - standing.held;
+  return {
+    id: step.opening.id,
+    budget: budget.name,
+    group: step.opening.group,
+    unit: budget.unit,
+    mode: budget.mode,
+    limit,
+    used: standing.used,
+    held: standing.held,
+    left: left !== null && left < 0n ? 0n : left,
+    resets_at: budget.window.kind === "calendar" ? step.opening.window_end : null,
+  };
+}
