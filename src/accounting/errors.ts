@@ -56,6 +56,7 @@ export const ERROR_TABLE = {
   internal: { status: 500, retry: "later", meaning: "A fault of Bursar's own; the log has the details under the call id." },
 } as const satisfies Record<string, ErrorRow>;
 
+/** A code of the error table. */
 export type ErrorCode = keyof typeof ERROR_TABLE;
 
 /** Values that name the subject, the limit and the way out; JSON-ready, money as decimal strings. */

@@ -4,6 +4,7 @@
  */
 export type Role = "system" | "user" | "assistant" | "tool";
 
+/** One piece of a message. */
 export type Part =
   | { readonly kind: "text"; readonly text: string }
   /** Inline media, by size; `tokens_max` when the provider's rule gives a bound. */
@@ -17,6 +18,7 @@ export type Part =
   /** A part this version does not know: refused on hard budgets before upstream. */
   | { readonly kind: "unknown"; readonly type: string; readonly bytes: number };
 
+/** One turn of a conversation. */
 export interface Message {
   readonly role: Role;
   readonly parts: readonly Part[];

@@ -71,6 +71,7 @@ export interface StreamReader {
   closing(figures: CallFigures): Uint8Array;
 }
 
+/** What a stream has told so far. */
 export interface StreamSeen {
   /** Usage as far as the provider told: cumulative, last valid value per field; null before any. */
   readonly usage: Usage | null;
@@ -113,6 +114,7 @@ export interface Dialect {
   errorEvent(error: BursarError, callId: string): Uint8Array;
 }
 
+/** What is sent to a provider: the body as prepared, the path as the route says. */
 export interface UpstreamRequest {
   /** Path below the provider's base URL, e.g. `/chat/completions`; chosen by the dialect's route, never by the client. */
   readonly path: string;
@@ -197,6 +199,7 @@ export interface CallNeeds {
   readonly limits: CallLimits;
 }
 
+/** Bounds of one call, in milliseconds, bytes and tries. */
 export interface CallLimits {
   /** Retries after an unbilled failure (429, 529, connect), each under its own hold. */
   readonly retries_max: number;
@@ -208,6 +211,7 @@ export interface CallLimits {
   readonly drain_ms: number;
 }
 
+/** One thing that happened on the road, for metrics and logs. */
 export interface CallObserved {
   readonly kind: "admitted" | "refused" | "posted" | "voided" | "presumed" | "fault";
   readonly call_id: string;

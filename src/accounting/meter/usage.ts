@@ -16,6 +16,7 @@ export const USAGE_CLASSES = [
   "web_searches",
 ] as const;
 
+/** Name of one disjoint class of usage. */
 export type UsageClass = (typeof USAGE_CLASSES)[number];
 
 /** Where the numbers come from: the provider's own usage, Bursar's metering of the bytes, an estimate, or the hold itself. */
