@@ -1,0 +1,10 @@
+import { defineConfig, mergeConfig } from "./test/node_modules/vitest/dist/config.js";
+import usual from "./vitest.config.js";
+
+// `npm run test:long`: the sizes that take longer than a push should wait for, one after another.
+const { include: _, ...test } = usual.test ?? {};
+
+export default defineConfig({
+  ...mergeConfig(usual, {}),
+  test: { ...test, include: ["test/long/**/*.ts"], testTimeout: 3_600_000, hookTimeout: 600_000, maxWorkers: 1 },
+});
