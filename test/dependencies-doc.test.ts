@@ -7,6 +7,12 @@ type Packages = Readonly<Record<string, string>>;
 type Manifest = { readonly dependencies?: Packages; readonly devDependencies?: Packages };
 
 const manifest = (path: string): Manifest => JSON.parse(readFileSync(join(root, path), "utf8"));
+const requirements: Packages = Object.fromEntries(
+  [...readFileSync(join(root, "test/requirements.txt"), "utf8").matchAll(/^(\S+)==(\S+)$/gm)].map(([, name, version]) => [
+    name,
+    version,
+  ]),
+);
 const page = readFileSync(join(root, "docs/reference/dependencies.md"), "utf8");
 
 /** Rows of the table under the heading that names `from`: package → version; every row has a reason. */
@@ -20,6 +26,7 @@ test.each([
   ["`package.json`, dependencies", manifest("package.json").dependencies],
   ["`package.json`, devDependencies", manifest("package.json").devDependencies],
   ["`test/package.json`", manifest("test/package.json").dependencies],
+  ["`test/requirements.txt`", requirements],
   ["`bench/package.json`", manifest("bench/package.json").dependencies],
 ])("docs/reference/dependencies.md gives a reason for every package of %s", (from, packages) => {
   expect(documented(from)).toEqual(packages);
