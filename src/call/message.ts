@@ -46,6 +46,8 @@ export interface ParsedRequest {
   /** Did the client itself ask for usage in the stream. */
   readonly wants_usage: boolean;
   readonly thinking: boolean;
+  /** Whether the request can make the provider write its prompt cache, and at which rate; absent means none. */
+  readonly cache_writes?: "none" | "5m" | "1h";
   readonly system: readonly Part[];
   readonly messages: readonly Message[];
   readonly tools: readonly ToolDeclaration[];

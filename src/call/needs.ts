@@ -3,7 +3,7 @@ import type { AccountView, LedgerCommand, LedgerResult } from "../accounting/led
 import type { Entry } from "../accounting/ledger/entry.js";
 import type { State } from "../accounting/ledger/state.js";
 import type { Usage } from "../accounting/meter/usage.js";
-import type { PriceRow } from "../accounting/price/price-row.js";
+import type { PriceBook, PriceRow } from "../accounting/price/price-row.js";
 import type { ParsedRequest } from "./message.js";
 
 /** Wall time in epoch ms, monotonic time in ms, and a sleep that a signal ends early (it then resolves, never throws). */
@@ -99,6 +99,11 @@ export interface ReplyRead {
   readonly flags: readonly string[];
 }
 
+/** Cuts a byte stream into complete events. Bounded: throws UpstreamFailure `invalid` when one event exceeds its limit. */
+export interface EventSplitter {
+  push(chunk: Uint8Array): readonly Uint8Array[];
+}
+
 /** A wire format: pure functions over bytes, no I/O. */
 export interface Dialect {
   readonly name: DialectName;
@@ -106,6 +111,7 @@ export interface Dialect {
   read(body: Uint8Array): ParsedRequest;
   /** The bytes to send: scalars spliced after the first `{` (replacing a present field in place), all else untouched. */
   prepare(request: ParsedRequest, splice: Splice): Uint8Array;
+  splitter(eventBytesMax: number): EventSplitter;
   reader(request: ParsedRequest): StreamReader;
   readReply(body: Uint8Array): ReplyRead;
   /** An error in the dialect's own shape. */
@@ -168,6 +174,8 @@ export interface Candidate {
   readonly canonical: string;
   /** null: the price is unknown. */
   readonly price: PriceRow | null;
+  /** Stands in for an unknown price on budgets that say `on_unknown_price: ceiling`. */
+  readonly dearest: PriceRow | null;
 }
 
 /** Finds who serves a model. Throws BursarError `model_unknown` or `provider_key_missing`. */
@@ -192,6 +200,7 @@ export interface CallNeeds {
   readonly newId: () => string;
   readonly ledger: Ledger;
   readonly catalog: Catalog;
+  readonly prices: PriceBook;
   readonly estimator: Estimator;
   readonly agent: (name: string) => AgentSettings;
   /** Watching path: metrics and logs. Must not throw; fails open. */

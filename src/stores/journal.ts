@@ -6,7 +6,8 @@ import { openMemo } from "../accounting/budget/accounts.js";
 import { BursarError } from "../accounting/errors.js";
 import { apply } from "../accounting/ledger/apply.js";
 import type { LedgerCommand, LedgerResult } from "../accounting/ledger/command.js";
-import { type Decision, decide } from "../accounting/ledger/decide.js";
+import { decide } from "../accounting/ledger/decide.js";
+import type { Decision } from "../accounting/ledger/decision.js";
 import type { Entry, EntryType } from "../accounting/ledger/entry.js";
 import type { Hold, Resolution, State } from "../accounting/ledger/state.js";
 import { viewOf } from "../accounting/ledger/view.js";
@@ -58,7 +59,8 @@ interface Waiter {
 }
 
 function unavailable(cause?: unknown): BursarError {
-  const message = "The ledger cannot be written, so no call is admitted. Nothing was sent upstream. See the log, then restart Bursar.";
+  const message =
+    "The ledger cannot be written, so no call is admitted. Nothing was sent upstream. See the log, then restart Bursar.";
   return new BursarError("store_unavailable", message, {}, { cause });
 }
 
@@ -162,7 +164,12 @@ export async function openJournal(options: { persistence: Persistence; clock: Cl
     }
     if (decision.refusal !== undefined) return { ok: false, refusal: decision.refusal };
     const accounts = decision.path.map((step) => viewOf(state, step, now));
-    return { ok: true, accounts, changed: decision.entries.length > 0, ...(decision.nano === undefined ? {} : { nano: decision.nano }) };
+    return {
+      ok: true,
+      accounts,
+      changed: decision.entries.length > 0,
+      ...(decision.nano === undefined ? {} : { nano: decision.nano }),
+    };
   }
 
   function admissionClosed(): boolean {

@@ -1,4 +1,4 @@
-import type { Attribution, Budget, Unit } from "../budget/budget.js";
+import type { Attribution, Budget, Count, Unit } from "../budget/budget.js";
 import type { ErrorCode } from "../errors.js";
 import type { Usage } from "../meter/usage.js";
 import type { OverrunCause, PostOutcome } from "./entry.js";
@@ -115,6 +115,7 @@ export interface AccountView {
   readonly budget: string;
   readonly group: readonly string[];
   readonly unit: Unit;
+  readonly count: Count;
   readonly mode: "hard" | "soft" | "shadow";
   readonly limit: bigint | null;
   readonly used: bigint;

@@ -1,6 +1,6 @@
 import type { Budget } from "../budget/budget.js";
 import type { DeclareCommand, RaiseCommand } from "./command.js";
-import type { Decision, DecideWith } from "./decide.js";
+import type { DecideWith, Decision } from "./decision.js";
 import type { BudgetJson, EntryDraft } from "./entry.js";
 import type { State } from "./state.js";
 

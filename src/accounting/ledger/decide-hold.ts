@@ -3,7 +3,7 @@ import { amountOfCeiling } from "../budget/amount-of.js";
 import { refusalText } from "../budget/refusal-text.js";
 import { rollingBuckets } from "../units/window.js";
 import type { AccountView, Ceiling, ExtendCommand, HoldCommand, LedgerRefusal, RefuseCommand } from "./command.js";
-import type { Decision, DecideWith } from "./decide.js";
+import type { DecideWith, Decision } from "./decision.js";
 import type { AccountOpening, CeilingJson, EntryDraft, Posting } from "./entry.js";
 import type { State } from "./state.js";
 import { viewOf } from "./view.js";
@@ -88,7 +88,8 @@ export function decideHold(state: State, command: HoldCommand, using: DecideWith
   if (state.holds.has(attempt_id) || state.resolutions.has(attempt_id)) {
     return refused({ code: "conflict", message: `Attempt ${attempt_id} already has a hold; every attempt takes its own.` });
   }
-  if (notSane(ceiling)) return refused({ code: "internal", message: `The ceiling of attempt ${attempt_id} is not a sane number.` });
+  if (notSane(ceiling))
+    return refused({ code: "internal", message: `The ceiling of attempt ${attempt_id} is not a sane number.` });
   const path = pathOf(state, attribution, now, memo);
   const hard = path.find((step) => step.budget.budget.mode === "hard" && step.budget.budget.on_unknown_price === "deny");
   if (command.price_unknown === true && hard !== undefined) {
@@ -169,9 +170,13 @@ export function decideExtend(state: State, command: ExtendCommand, using: Decide
     return refused({ code, message: `Attempt ${command.attempt_id} has no hold to extend.` });
   }
   if (hold.state !== "pending") {
-    return refused({ code: "conflict", message: `The hold of attempt ${command.attempt_id} is presumed and cannot be extended.` });
+    return refused({
+      code: "conflict",
+      message: `The hold of attempt ${command.attempt_id} is presumed and cannot be extended.`,
+    });
   }
-  if (notSane(command.add)) return refused({ code: "internal", message: `The extension of ${command.attempt_id} is not a sane number.` });
+  if (notSane(command.add))
+    return refused({ code: "internal", message: `The extension of ${command.attempt_id} is not a sane number.` });
   const postings: Posting[] = [];
   const path: PathStep[] = [];
   for (const id of hold.postings.keys()) {

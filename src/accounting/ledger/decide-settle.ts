@@ -2,7 +2,7 @@ import { limitAt, type PathStep, standingOf } from "../budget/accounts.js";
 import { amountOfUsage } from "../budget/amount-of.js";
 import { inputTokens } from "../meter/usage.js";
 import type { LedgerRefusal, PostCommand, PresumeCommand, VoidCommand } from "./command.js";
-import type { Decision, DecideWith } from "./decide.js";
+import type { DecideWith, Decision } from "./decision.js";
 import type { EntryDraft, OverrunCause, Posting } from "./entry.js";
 import type { Hold, State } from "./state.js";
 
@@ -65,8 +65,7 @@ function postingsOf(
   for (const [id, held] of hold.postings) {
     const account = state.accounts.get(id);
     const budget = account === undefined ? undefined : state.budgets.get(account.budget);
-    const amount =
-      command.at_held === true || account === undefined ? held : amountOfUsage(account, command.usage.counts, nano);
+    const amount = command.at_held === true || account === undefined ? held : amountOfUsage(account, command.usage.counts, nano);
     postings.push({ account: id, amount: String(amount) });
     if (account !== undefined && budget !== undefined) {
       steps.push({ path: { budget, opening: account, account }, held, posted: amount });
@@ -118,7 +117,10 @@ export function decideVoid(state: State, command: VoidCommand, using: DecideWith
   const hold = state.holds.get(attempt_id);
   if (hold === undefined) return refused("not_found", `No attempt ${attempt_id} is known.`);
   if (hold.state === "presumed" && command.actor === undefined) {
-    return refused("conflict", `Attempt ${attempt_id} is presumed: only a person can void it (bursar hold resolve ${attempt_id} --void).`);
+    return refused(
+      "conflict",
+      `Attempt ${attempt_id} is presumed: only a person can void it (bursar hold resolve ${attempt_id} --void).`,
+    );
   }
   const entry: EntryDraft = {
     at: using.now,

@@ -82,7 +82,8 @@ export function openVerifier(options: { sha256: (text: string) => string }): Ver
       for (const problem of problemsAfter(state, entry)) report(line.seq, problem.rule, problem.message);
     },
     finish() {
-      if (owed !== null) report(owed.seq, "I1", `Entry ${owed.seq} posts more than was held on ${owed.attempt} and names no overrun.`);
+      if (owed !== null)
+        report(owed.seq, "I1", `Entry ${owed.seq} posts more than was held on ${owed.attempt} and names no overrun.`);
       for (const problem of heldProblems(state)) report(state.seq, problem.rule, problem.message);
       return { entries, violations, state, hash };
     },
@@ -97,7 +98,10 @@ interface Problem {
 function exceedsHold(state: State, entry: PostedEntry): boolean {
   const hold = state.holds.get(entry.attempt_id);
   if (hold === undefined) return false;
-  return BigInt(entry.nano) > hold.ceiling.nano || entry.postings.some((one) => BigInt(one.amount) > (hold.postings.get(one.account) ?? 0n));
+  return (
+    BigInt(entry.nano) > hold.ceiling.nano ||
+    entry.postings.some((one) => BigInt(one.amount) > (hold.postings.get(one.account) ?? 0n))
+  );
 }
 
 function problemsBefore(state: State, entry: Entry): readonly Problem[] {
@@ -119,7 +123,8 @@ function problemsAfter(state: State, entry: Entry): readonly Problem[] {
   if (!("postings" in entry)) return found;
   for (const posting of entry.postings) {
     const account = state.accounts.get(posting.account);
-    if (account === undefined) found.push({ rule: "I5", message: `${entry.type} names the account ${posting.account}, which was never opened.` });
+    if (account === undefined)
+      found.push({ rule: "I5", message: `${entry.type} names the account ${posting.account}, which was never opened.` });
     else found.push(...accountProblems(state, { account, posting, entry }));
   }
   return found;

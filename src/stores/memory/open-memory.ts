@@ -1,7 +1,7 @@
+import { apply } from "../../accounting/ledger/apply.js";
 import { emptyState } from "../../accounting/ledger/empty-state.js";
 import type { Entry } from "../../accounting/ledger/entry.js";
 import type { Resolution } from "../../accounting/ledger/state.js";
-import { apply } from "../../accounting/ledger/apply.js";
 import type { Clock } from "../../call/needs.js";
 import { type LogLine, type OpenLedger, openJournal, type Persistence } from "../journal.js";
 

@@ -1,0 +1,17 @@
+import type { Memo, PathStep } from "../budget/accounts.js";
+import type { LedgerRefusal } from "./command.js";
+import type { EntryDraft } from "./entry.js";
+
+/** What a command comes to. `path` are the accounts its answer shows once the entries are applied. */
+export interface Decision {
+  readonly entries: readonly EntryDraft[];
+  readonly path: readonly PathStep[];
+  readonly refusal?: LedgerRefusal;
+  readonly nano?: bigint;
+}
+
+/** What `decide` is told besides the command: the clock's reading and its own memory of paths. */
+export interface DecideWith {
+  readonly now: number;
+  readonly memo: Memo;
+}

@@ -1,0 +1,44 @@
+import type { Memo } from "../accounting/budget/accounts.js";
+import type { Attribution } from "../accounting/budget/budget.js";
+import type { AccountView } from "../accounting/ledger/command.js";
+import type { Identified, KeyIdentity } from "./identify.js";
+import type { ParsedRequest } from "./message.js";
+import type { CallNeeds, Candidate, Dialect } from "./needs.js";
+
+/** A call as a surface hands it over. */
+export interface CallRequest {
+  readonly dialect: Dialect;
+  /** Path below the provider's base URL, chosen by the surface's route table. */
+  readonly path: string;
+  readonly query: string;
+  readonly body: Uint8Array;
+  /** Lower-case client headers, credentials already taken out. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly path_agent?: string;
+  readonly key: KeyIdentity;
+  /** Aborts when the client leaves. */
+  readonly signal: AbortSignal;
+}
+
+/** A call once it is known who makes it and who serves it. */
+export interface Admissible {
+  readonly call_id: string;
+  readonly request: CallRequest;
+  readonly parsed: ParsedRequest;
+  readonly identified: Identified;
+  readonly attribution: Attribution;
+  readonly candidates: readonly Candidate[];
+  readonly startedAt: number;
+  /** Accounts the attribution falls under, now. */
+  readonly views: (attribution: Attribution) => readonly AccountView[];
+  readonly strict: (attribution: Attribution) => boolean;
+  readonly pricesUnknownAllowed: (attribution: Attribution) => boolean;
+  readonly clamps: (attribution: Attribution) => boolean;
+}
+
+/** What a running call shares with the others. */
+export interface RoadParts {
+  readonly needs: CallNeeds;
+  readonly memo: Memo;
+  readonly active: Set<string>;
+}

@@ -1,0 +1,90 @@
+/**
+ * A bounded pipe between the pump that settles a stream and the consumer that reads it. The pump's life does not hang on
+ * the consumer: leaving, at any time, only tells the pump.
+ */
+export interface ChunkPipe {
+  readonly readable: AsyncIterable<Uint8Array>;
+  /** Hands a chunk over; resolves when there is room for more. Answers false once the consumer has left. */
+  push(chunk: Uint8Array): Promise<boolean>;
+  end(): void;
+  readonly left: boolean;
+  /** One listener, called once when the consumer leaves; a later one replaces it. */
+  onLeave(listener: (() => void) | null): void;
+  /** Tells that the consumer is gone without it having said so (client's connection closed). */
+  leave(): void;
+}
+
+/** Bytes that may wait in the pipe before the pump pauses; a multiple of a socket's usual buffer. */
+const WAITING_BYTES_MAX = 65_536;
+
+export function openChunkPipe(options: { stalledMs: number; setTimer: (run: () => void, ms: number) => () => void }): ChunkPipe {
+  let chunks: Uint8Array[] = [];
+  let bytes = 0;
+  let ended = false;
+  let left = false;
+  let wakeReader: (() => void) | null = null;
+  let wakePump: (() => void) | null = null;
+  let leaveListener: (() => void) | null = null;
+
+  function leave(): void {
+    if (left) return;
+    left = true;
+    leaveListener?.();
+    chunks = [];
+    bytes = 0;
+    wakePump?.();
+    wakeReader?.();
+  }
+
+  async function next(): Promise<IteratorResult<Uint8Array>> {
+    while (chunks.length === 0 && !ended && !left) await new Promise<void>((resolve) => (wakeReader = resolve));
+    wakeReader = null;
+    if (left || chunks.length === 0) return { done: true, value: undefined };
+    const value = chunks.length === 1 ? (chunks[0] as Uint8Array) : Buffer.concat(chunks);
+    chunks = [];
+    bytes = 0;
+    wakePump?.();
+    return { done: false, value };
+  }
+
+  /** Waits for room; a consumer that reads nothing for `stalledMs` counts as gone. */
+  async function room(): Promise<void> {
+    if (bytes < WAITING_BYTES_MAX || left) return;
+    const stop = options.setTimer(leave, options.stalledMs);
+    while (bytes >= WAITING_BYTES_MAX && !left) await new Promise<void>((resolve) => (wakePump = resolve));
+    wakePump = null;
+    stop();
+  }
+
+  return {
+    readable: {
+      // An explicit iterator: an async generator's `finally` does not run when the consumer leaves before the first frame.
+      [Symbol.asyncIterator]: () => ({
+        next,
+        async return() {
+          leave();
+          return { done: true as const, value: undefined };
+        },
+      }),
+    },
+    async push(chunk) {
+      if (left) return false;
+      chunks.push(chunk);
+      bytes += chunk.byteLength;
+      wakeReader?.();
+      await room();
+      return !left;
+    },
+    end() {
+      ended = true;
+      wakeReader?.();
+    },
+    get left() {
+      return left;
+    },
+    onLeave(listener) {
+      leaveListener = listener;
+    },
+    leave,
+  };
+}

@@ -1,0 +1,152 @@
+/**
+ * The most a call may cost: what is held, and what output cap goes upstream. Money path: fails closed — what cannot be
+ * bounded is refused on hard budgets.
+ */
+import { BursarError } from "../accounting/errors.js";
+import type { AccountView, Ceiling } from "../accounting/ledger/command.js";
+import type { State } from "../accounting/ledger/state.js";
+import { ceilingFor, OUTPUT_SLICE } from "../accounting/meter/ceiling.js";
+import type { PriceRow } from "../accounting/price/price-row.js";
+import type { KeyIdentity } from "./identify.js";
+import type { ParsedRequest, Part } from "./message.js";
+import type { Candidate, Estimator } from "./needs.js";
+
+/** How one attempt is bounded. */
+export interface Bound {
+  readonly ceiling: Ceiling;
+  readonly estimated_input: number;
+  /** Output tokens (per choice) the request is limited to; sent upstream when `cap_upstream`. */
+  readonly output_cap: number;
+  readonly cap_upstream: boolean;
+  /** The hold covers a slice of the output and grows while the stream flows. */
+  readonly sliced: boolean;
+}
+
+/** What bounding needs to know about the call. */
+export interface BoundQuery {
+  readonly request: ParsedRequest;
+  readonly candidate: Candidate;
+  readonly views: readonly AccountView[];
+  readonly strict: boolean;
+  readonly output_default: number;
+  readonly state: State;
+  readonly estimator: Estimator;
+  /** Cap to use instead of the client's: the accounts could pay no more (clamp). */
+  readonly clamp_to?: number;
+}
+
+/** Is any account of the call a hard one? Only those refuse, cap and clamp. */
+export function isHard(views: readonly AccountView[]): boolean {
+  return views.some((view) => view.mode === "hard");
+}
+
+function parts(request: ParsedRequest): readonly Part[] {
+  return [...request.system, ...request.messages.flatMap((message) => message.parts)];
+}
+
+/** Refuses, on hard budgets, what has no bound: unknown parts and parameters, media by reference, tools without a maximum. */
+export function refuseUnbounded(query: { request: ParsedRequest; key: KeyIdentity; price: PriceRow | null }): void {
+  const { request, key, price } = query;
+  const allowed = new Set(key.allow_parameters ?? []);
+  const field = allowed.has("*") ? undefined : request.unknown_fields.find((name) => !allowed.has(name));
+  if (field !== undefined) {
+    throw new BursarError(
+      "parameter_refused",
+      `The parameter "${field}" is not known to be money-neutral, so a hard budget cannot cover it. ` +
+        `Remove it, or allow it for this key: allow_parameters: ["${field}"].`,
+      { parameter: field },
+    );
+  }
+  for (const part of parts(request)) {
+    if (part.kind === "unknown") {
+      throw new BursarError("parameter_refused", `A content part of type "${part.type}" cannot be bounded under a hard budget.`, {
+        parameter: part.type,
+      });
+    }
+    const referenced = (part.kind === "image" || part.kind === "audio" || part.kind === "file") && part.by_reference;
+    if (referenced && part.kind !== "image" && (price === null || price.context_window === null)) {
+      throw new BursarError("parameter_refused", `A ${part.kind} by reference has no bound for this model; send it inline.`, {
+        parameter: part.kind,
+      });
+    }
+  }
+  for (const tool of request.tools) {
+    if (!tool.server_side) continue;
+    if (tool.uses_max === null || price?.pico.web_searches === undefined) {
+      throw new BursarError(
+        "parameter_refused",
+        `The tool "${tool.name}" runs and bills at the provider and has no bound here; set max_uses, or remove it.`,
+        { parameter: tool.name },
+      );
+    }
+  }
+}
+
+/** Input that the provider reads from elsewhere: nothing less than the whole context window bounds it. */
+function referencesWholeContext(request: ParsedRequest): boolean {
+  return parts(request).some((part) => (part.kind === "audio" || part.kind === "file") && part.by_reference);
+}
+
+function toolFees(request: ParsedRequest, price: PriceRow | null): bigint {
+  let pico = 0n;
+  for (const tool of request.tools) {
+    if (tool.server_side) pico += BigInt(tool.uses_max ?? 0) * (price?.pico.web_searches ?? 0n);
+  }
+  return (pico + 999n) / 1000n;
+}
+
+function outputCap(query: BoundQuery, price: PriceRow | null): number {
+  const wanted = query.request.output_cap ?? query.output_default;
+  const most = price?.output_max ?? Number.MAX_SAFE_INTEGER;
+  return Math.max(1, Math.min(wanted, most, query.clamp_to ?? Number.MAX_SAFE_INTEGER));
+}
+
+/** Bounds one attempt by the measured or the strict rule (3-accounting: The ceiling). Unknown prices give a ceiling of 0 that hard budgets deny. */
+export function boundAttempt(query: BoundQuery): Bound {
+  const { request, candidate, strict } = query;
+  const price = candidate.price ?? candidate.dearest;
+  const counted = query.estimator.input(request, candidate.canonical);
+  const estimated = referencesWholeContext(request) ? Math.max(counted.tokens, price?.context_window ?? 0) : counted.tokens;
+  const cap = outputCap(query, price);
+  const hidden = price?.hides_reasoning === true || request.thinking;
+  const sliced = request.stream && !strict && !hidden && cap * request.choices > OUTPUT_SLICE;
+  const hard = isHard(query.views);
+  const base = { estimated_input: counted.tokens, output_cap: cap, cap_upstream: hard, sliced };
+  const output = { cap, slice: sliced ? OUTPUT_SLICE : null, choices: request.choices };
+  const ceiling = ceilingFor({
+    estimated_input: estimated,
+    exact: counted.exact,
+    bytes: counted.bytes,
+    calibration: query.state.calibrations.get(candidate.canonical) ?? null,
+    output,
+    row: price,
+    mode: strict ? "strict" : "measured",
+    cacheWrites: request.cache_writes ?? "none",
+  });
+  return { ...base, ceiling: { ...ceiling, nano: ceiling.nano + toolFees(request, price) } };
+}
+
+/**
+ * Output tokens the accounts could pay for beside what is already in the ceiling's input; null when nothing limits them.
+ * Per choice of the request. Never negative.
+ */
+export function affordableOutput(
+  views: readonly AccountView[],
+  query: { inputNano: bigint; inputTokens: number; price: PriceRow | null; choices: number },
+): number | null {
+  let least: bigint | null = null;
+  for (const view of views) {
+    if (view.mode !== "hard" || view.left === null || view.unit === "requests") continue;
+    const picoOut = query.price?.pico.output_text ?? null;
+    let room: bigint;
+    if (view.unit === "tokens" && view.count === "input") continue;
+    if (view.unit === "tokens") room = view.count === "output" ? view.left : view.left - BigInt(query.inputTokens);
+    else if (picoOut === null || picoOut === 0n) continue;
+    else room = ((view.left - query.inputNano) * 1000n) / picoOut;
+    if (room < 0n) room = 0n;
+    if (least === null || room < least) least = room;
+  }
+  if (least === null) return null;
+  const perChoice = least / BigInt(Math.max(1, query.choices));
+  return perChoice > BigInt(Number.MAX_SAFE_INTEGER) ? Number.MAX_SAFE_INTEGER : Number(perChoice);
+}

@@ -1,0 +1,90 @@
+/** Keeps the hold ahead of a running stream. Money path: fails closed — without room the stream is cut. */
+import type { Ceiling } from "../accounting/ledger/command.js";
+import { OUTPUT_SLICE } from "../accounting/meter/ceiling.js";
+import { inputTokens, outputTokens, type UsageCounts } from "../accounting/meter/usage.js";
+import { ceilingOf, costOf } from "../accounting/price/cost.js";
+import type { Attempt } from "./attempt.js";
+import { affordableOutput } from "./estimate-ceiling.js";
+import type { CallNeeds, StreamSeen } from "./needs.js";
+
+/** A hold is extended while at least this many output tokens of it are unspent (3-accounting: money runs out mid-stream). */
+export const EXTEND_MARGIN = 256;
+
+/** Output tokens that have certainly or probably been produced so far. */
+export function outputSoFar(seen: StreamSeen): number {
+  const told = seen.usage_final && seen.usage !== null ? outputTokens(seen.usage.counts) : 0;
+  return Math.max(seen.metered_output, told);
+}
+
+function atLeastZero(value: bigint): bigint {
+  return value > 0n ? value : 0n;
+}
+
+/** Cost of input that the provider has already told and that is more than was held for it. */
+function inputBeyond(attempt: Attempt, counts: UsageCounts): Ceiling {
+  const tokens = inputTokens(counts) - attempt.held.input_tokens;
+  if (attempt.price === null || tokens <= 0) return { nano: 0n, input_tokens: Math.max(0, tokens), output_tokens: 0 };
+  const inputOnly: UsageCounts = { ...counts, output_text: 0, reasoning: 0, output_audio: 0 };
+  const heldFor = ceilingOf({ input_tokens: attempt.held.input_tokens, output_tokens: 0, requests: 1 }, attempt.price);
+  return { nano: atLeastZero(costOf(inputOnly, attempt.price) - heldFor), input_tokens: tokens, output_tokens: 0 };
+}
+
+function sliceOf(attempt: Attempt, tokens: number): Ceiling {
+  const { price, held } = attempt;
+  if (price === null) return { nano: 0n, input_tokens: 0, output_tokens: tokens };
+  const before = ceilingOf({ input_tokens: held.input_tokens, output_tokens: held.output_tokens, requests: 1 }, price);
+  const after = ceilingOf({ input_tokens: held.input_tokens, output_tokens: held.output_tokens + tokens, requests: 1 }, price);
+  return { nano: atLeastZero(after - before), input_tokens: 0, output_tokens: tokens };
+}
+
+async function extend(needs: CallNeeds, attempt: Attempt, add: Ceiling): Promise<boolean> {
+  const [result] = await needs.ledger.apply([{ type: "extend", attempt_id: attempt.attempt_id, add }]);
+  if (result === undefined || !result.ok) return false;
+  attempt.accounts = result.accounts;
+  attempt.held = {
+    nano: attempt.held.nano + add.nano,
+    input_tokens: attempt.held.input_tokens + add.input_tokens,
+    output_tokens: attempt.held.output_tokens + add.output_tokens,
+  };
+  return true;
+}
+
+/** Extends by a whole slice, or by what the accounts can still pay for. False: not one token more. */
+async function extendOutput(needs: CallNeeds, attempt: Attempt): Promise<boolean> {
+  const total = attempt.bound.output_cap * attempt.request.choices;
+  const wanted = Math.min(OUTPUT_SLICE, total - attempt.held.output_tokens);
+  if (wanted <= 0) return true;
+  if (await extend(needs, attempt, sliceOf(attempt, wanted))) return true;
+  const affordable = affordableOutput(attempt.accounts, { inputNano: 0n, inputTokens: 0, price: attempt.price, choices: 1 });
+  const less = affordable === null ? 0 : Math.min(affordable, wanted - 1);
+  return less > 0 && (await extend(needs, attempt, sliceOf(attempt, less)));
+}
+
+/** Metering errs; beyond this multiple of the cap, and this many tokens, the provider does not keep it. */
+const IGNORED_CAP_FACTOR = 1.25;
+const IGNORED_CAP_SLACK = 64;
+
+/** What a stream may do next: go on, or be cut because the money is gone. */
+export type Room = "go" | "cut";
+
+/**
+ * Called before an event is forwarded. Extends the hold when less than the margin of it is unspent; answers `cut` only
+ * once what was produced exceeds what is held and no account has room. Throws when the ledger cannot be written.
+ */
+export async function keepCovered(needs: CallNeeds, attempt: Attempt, seen: StreamSeen): Promise<Room> {
+  if (seen.usage !== null) {
+    const add = inputBeyond(attempt, seen.usage.counts);
+    if ((add.nano > 0n || add.input_tokens > 0) && !(await extend(needs, attempt, add))) return "cut";
+  }
+  const output = outputSoFar(seen);
+  const total = attempt.bound.output_cap * attempt.request.choices;
+  if (attempt.held.output_tokens >= total && output > total * IGNORED_CAP_FACTOR + IGNORED_CAP_SLACK) {
+    // The provider ignores the cap it was sent: every further slice is paid for, or the stream ends here.
+    if (output <= attempt.held.output_tokens) return "go";
+    return (await extend(needs, attempt, sliceOf(attempt, OUTPUT_SLICE))) ? "go" : "cut";
+  }
+  if (!attempt.bound.sliced) return "go";
+  if (output + EXTEND_MARGIN <= attempt.held.output_tokens || attempt.held.output_tokens >= total) return "go";
+  if (await extendOutput(needs, attempt)) return "go";
+  return output > attempt.held.output_tokens ? "cut" : "go";
+}

@@ -1,0 +1,135 @@
+/**
+ * The straight line of a call: read → identify → plan → bound → hold → send → settle. Enforcement is a line here, never a
+ * hook. Knows nothing of HTTP. Money path: fails closed — any exception before the hold denies, any after it settles.
+ */
+import { openMemo, pathOf } from "../accounting/budget/accounts.js";
+import type { Attribution } from "../accounting/budget/budget.js";
+import { matchesModel } from "../accounting/budget/scope.js";
+import { BursarError } from "../accounting/errors.js";
+import { viewOf } from "../accounting/ledger/view.js";
+import { openWindows } from "../accounting/units/window.js";
+import type { Admissible, CallRequest, RoadParts } from "./admissible.js";
+import { type AttributionClaims, identify } from "./identify.js";
+import type { CallNeeds } from "./needs.js";
+import { planCall } from "./plan.js";
+import type { CallReply, ReplyFacts } from "./reply.js";
+import { sendCandidates } from "./send.js";
+
+/** The road, open for calls until `close`. */
+export interface Road {
+  run(request: CallRequest): Promise<CallReply>;
+  /** Attempts in flight. */
+  readonly active: ReadonlySet<string>;
+  close(): void;
+}
+
+const RENEW_MS = 10_000;
+
+export function openRoad(needs: CallNeeds): Road {
+  const memo = openMemo(openWindows());
+  const active = new Set<string>();
+  const renewal = setInterval(() => needs.ledger.renew([...active]), RENEW_MS);
+  renewal.unref();
+  return {
+    run: (request) => runCall({ needs, memo, active }, request),
+    active,
+    close: () => clearInterval(renewal),
+  };
+}
+
+async function runCall(road: RoadParts, request: CallRequest): Promise<CallReply> {
+  const callId = road.needs.newId();
+  let call: Admissible | null = null;
+  try {
+    call = admissible(road, request, callId);
+    return await sendCandidates(road, call);
+  } catch (error) {
+    return refuse(road, { request, callId, call }, error);
+  }
+}
+
+/** Reads the request and finds out who calls, what for and who can serve it. Throws BursarError. */
+function admissible(road: RoadParts, request: CallRequest, callId: string): Admissible {
+  const { needs, memo } = road;
+  const { key, dialect } = request;
+  const startedAt = needs.clock.now();
+  const parsed = dialect.read(request.body);
+  const claims: AttributionClaims = {
+    headers: request.headers,
+    body_user: parsed.body_user,
+    body_tags: parsed.body_tags,
+    ...(request.path_agent === undefined ? {} : { path_agent: request.path_agent }),
+  };
+  const identified = identify(key, claims);
+  const found = needs.catalog.candidates({ dialect: dialect.name, model: parsed.model, at: startedAt });
+  const candidates = planCall({ parsed, candidates: found });
+  const first = candidates[0];
+  if (first === undefined)
+    throw new BursarError("model_unknown", `No provider serves "${parsed.model}" in the ${dialect.name} dialect.`);
+  if (key.models !== undefined && !key.models.some((glob) => matchesModel(glob, first.canonical))) {
+    throw new BursarError("model_not_allowed", `The key "${key.name}" may use ${key.models.join(", ")}, not ${first.canonical}.`);
+  }
+  const path = (attribution: Attribution) => pathOf(needs.ledger.state(), attribution, needs.clock.now(), memo);
+  return {
+    call_id: callId,
+    request,
+    parsed,
+    identified,
+    attribution: { ...identified.caller, model: first.canonical },
+    candidates,
+    startedAt,
+    views: (attribution) => path(attribution).map((step) => viewOf(needs.ledger.state(), step, needs.clock.now())),
+    strict: (attribution) =>
+      path(attribution).some((step) => step.budget.budget.mode === "hard" && step.budget.budget.ceiling === "strict"),
+    pricesUnknownAllowed: (attribution) =>
+      path(attribution).every((step) => step.budget.budget.mode !== "hard" || step.budget.budget.on_unknown_price === "ceiling"),
+    clamps: (attribution) => path(attribution).some((step) => step.budget.budget.mode === "hard" && step.budget.budget.clamp),
+  };
+}
+
+/** Codes that the ledger has recorded itself, with its accounts. */
+const RECORDED_BY_LEDGER: ReadonlySet<string> = new Set(["budget_exceeded", "budget_waiting", "price_unknown"]);
+
+function refuse(
+  road: RoadParts,
+  of: { request: CallRequest; callId: string; call: Admissible | null },
+  cause: unknown,
+): CallReply {
+  const { request, callId, call } = of;
+  const { needs } = road;
+  const error =
+    cause instanceof BursarError
+      ? cause
+      : new BursarError("internal", `Bursar failed on call ${callId}; its log has the details.`, {}, { cause });
+  const seen = { call_id: callId, ...(call === null ? {} : { agent: call.attribution.agent, model: call.attribution.model }) };
+  if (error.code === "internal") needs.observe({ kind: "fault", ...seen, reason: "run_call", error: cause });
+  needs.observe({ kind: "refused", ...seen, reason: error.code });
+  if (
+    call !== null &&
+    error.code !== "store_unavailable" &&
+    !RECORDED_BY_LEDGER.has(error.code) &&
+    !error.code.startsWith("upstream_")
+  ) {
+    const { code, message } = error;
+    const simulated = call.candidates[0]?.upstream.simulated === true;
+    needs.ledger
+      .apply([
+        { type: "refuse", call_id: callId, attempt_id: `${callId}.1`, attribution: call.attribution, code, message, simulated },
+      ])
+      .catch((fault: unknown) => needs.observe({ kind: "fault", ...seen, reason: "record_refusal", error: fault }));
+  }
+  const { body } = request.dialect.refuse(error, callId);
+  const facts: ReplyFacts = {
+    figures: {
+      call_id: callId,
+      cost_usd: null,
+      ceiling_usd: "0.00",
+      remaining: call === null ? [] : call.views(call.attribution),
+    },
+    model: call?.attribution.model ?? null,
+    simulated: call?.candidates[0]?.upstream.simulated === true,
+    warnings: call?.identified.warnings ?? [],
+    provider_headers: {},
+  };
+  return { kind: "refused", error, body, facts };
+}

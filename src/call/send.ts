@@ -1,0 +1,271 @@
+/**
+ * Sends a call: each attempt under its own hold, candidates in order, retries only where the provider bills nothing.
+ * Money path: fails closed — the hold is durable before the first byte goes upstream.
+ */
+import type { Attribution } from "../accounting/budget/budget.js";
+import { BursarError, type ErrorDetails } from "../accounting/errors.js";
+import type { LedgerRefusal } from "../accounting/ledger/command.js";
+import { costOf } from "../accounting/price/cost.js";
+import type { Admissible, RoadParts } from "./admissible.js";
+import { type Attempt, figuresOf, settle } from "./attempt.js";
+import { affordableOutput, type Bound, boundAttempt, isHard, refuseUnbounded } from "./estimate-ceiling.js";
+import { type Candidate, type Splice, UpstreamFailure, type UpstreamReply } from "./needs.js";
+import type { CallReply, ReplyFacts } from "./reply.js";
+import { errorOfFailure, outcomeOfFailure, readWhole, settleReply } from "./settle-reply.js";
+import { settleStream } from "./settle-stream.js";
+
+/** Longest wait before a retry of our own; a provider that asks for more is passed on to the client. */
+const RETRY_WAIT_MAX_MS = 5_000;
+const RETRY_WAIT_FIRST_MS = 250;
+/** An error body is for people; this much of it is kept. */
+const ERROR_BODY_MAX = 1_048_576;
+
+/** What one attempt came to: an answer for the client, or a reason to try again. */
+type Tried =
+  | { readonly kind: "reply"; readonly reply: CallReply }
+  | { readonly kind: "again"; readonly waitMs: number; readonly give: () => CallReply };
+
+/** Tries candidates in order until one answers. Throws BursarError when the call is refused or cannot be served. */
+export async function sendCandidates(road: RoadParts, call: Admissible): Promise<CallReply> {
+  const { needs } = road;
+  let number = 0;
+  let last: (() => CallReply) | null = null;
+  for (const candidate of call.candidates) {
+    for (let retry = 0; retry <= needs.limits.retries_max; retry++) {
+      number += 1;
+      const tried = await tryOnce(road, call, { candidate, number });
+      if (tried.kind === "reply") return tried.reply;
+      last = tried.give;
+      if (call.request.signal.aborted || tried.waitMs > RETRY_WAIT_MAX_MS) break;
+      if (retry < needs.limits.retries_max)
+        await needs.clock.sleep(Math.max(tried.waitMs, RETRY_WAIT_FIRST_MS * 2 ** retry), call.request.signal);
+    }
+  }
+  if (last === null) throw new BursarError("model_unknown", `No provider serves "${call.parsed.model}".`);
+  return last();
+}
+
+function bound(road: RoadParts, call: Admissible, of: { candidate: Candidate; attribution: Attribution }): Bound {
+  const { needs } = road;
+  const { candidate, attribution } = of;
+  const views = call.views(attribution);
+  const price = candidate.price ?? candidate.dearest;
+  if (isHard(views)) refuseUnbounded({ request: call.parsed, key: call.request.key, price });
+  const query = {
+    request: call.parsed,
+    candidate,
+    views,
+    strict: call.strict(attribution),
+    output_default: needs.agent(attribution.agent).output_default,
+    state: needs.ledger.state(),
+    estimator: needs.estimator,
+  };
+  const first = boundAttempt(query);
+  const inputOnly = boundAttempt({ ...query, clamp_to: 1 });
+  const affordable = affordableOutput(views, {
+    inputNano: inputOnly.ceiling.nano,
+    inputTokens: inputOnly.ceiling.input_tokens,
+    price,
+    choices: call.parsed.choices,
+  });
+  if (affordable === null || affordable < 1 || affordable >= first.output_cap) return first;
+  // A stream would be cut there anyway; a whole reply is only shortened where the budget says so.
+  if (first.sliced)
+    return { ...first, output_cap: Math.max(affordable, Math.ceil(first.ceiling.output_tokens / call.parsed.choices)) };
+  return call.clamps(attribution) ? boundAttempt({ ...query, clamp_to: affordable }) : first;
+}
+
+async function takeHold(road: RoadParts, call: Admissible, of: { candidate: Candidate; number: number }): Promise<Attempt> {
+  const { needs } = road;
+  const { candidate, number } = of;
+  const attribution: Attribution = { ...call.attribution, model: candidate.canonical };
+  const allowed = candidate.price === null && call.pricesUnknownAllowed(attribution);
+  const price = candidate.price ?? (allowed ? candidate.dearest : null);
+  const bounded = bound(road, call, { candidate, attribution });
+  const attempt_id = `${call.call_id}.${number}`;
+  const [result] = await needs.ledger.apply([
+    {
+      type: "hold",
+      call_id: call.call_id,
+      attempt_id,
+      attribution,
+      provider: candidate.provider,
+      price_id: price?.id ?? null,
+      price_unknown: price === null,
+      ceiling: bounded.ceiling,
+      estimated_input: bounded.estimated_input,
+      simulated: candidate.upstream.simulated,
+    },
+  ]);
+  if (result === undefined) throw new BursarError("internal", "The ledger did not answer the hold.");
+  if (!result.ok) throw refusalError(result.refusal, call);
+  needs.observe({ kind: "admitted", call_id: call.call_id, agent: attribution.agent, model: attribution.model });
+  return {
+    call_id: call.call_id,
+    attempt_id,
+    attribution,
+    candidate,
+    dialect: call.request.dialect,
+    request: call.parsed,
+    bound: bounded,
+    price,
+    held: bounded.ceiling,
+    accounts: result.accounts,
+    settled: false,
+    startedAt: call.startedAt,
+  };
+}
+
+/** A ledger's refusal as the error a client reads; amounts only of the caller's own account. */
+function refusalError(refusal: LedgerRefusal, call: Admissible): BursarError {
+  const { account } = refusal;
+  const details: ErrorDetails =
+    account === undefined
+      ? { call_id: call.call_id }
+      : {
+          budget: account.budget,
+          scope: account.group.join(","),
+          unit: account.unit,
+          limit: account.limit === null ? null : String(account.limit),
+          used: String(account.used),
+          held: String(account.held),
+          requested: refusal.requested === undefined ? null : String(refusal.requested),
+          resets_at: account.resets_at === null ? null : new Date(account.resets_at).toISOString(),
+          call_id: call.call_id,
+          explain_url: `/api/v1/explain/${call.call_id}`,
+          ...(refusal.retry_after_ms === undefined ? {} : { retry_after_ms: refusal.retry_after_ms }),
+        };
+  return new BursarError(refusal.code, refusal.message, details);
+}
+
+async function tryOnce(road: RoadParts, call: Admissible, of: { candidate: Candidate; number: number }): Promise<Tried> {
+  const { needs, active } = road;
+  const attempt = await takeHold(road, call, of);
+  active.add(attempt.attempt_id);
+  let streaming = false;
+  try {
+    if (call.request.signal.aborted) {
+      await settle(needs, attempt, { kind: "void", proof: "not_sent" });
+      throw new BursarError("request_timeout", "The client left before the call was sent.");
+    }
+    const abort = new AbortController();
+    let reply: UpstreamReply;
+    try {
+      reply = await of.candidate.upstream.send(upstreamRequest(call, attempt), abort.signal);
+    } catch (error) {
+      return await afterFailure(road, attempt, error);
+    }
+    if (reply.status < 200 || reply.status > 299) return await afterError(road, call, { attempt, reply });
+    const facts = factsOf(call, attempt, reply);
+    const isEvents = (reply.headers["content-type"] ?? "").includes("text/event-stream");
+    if (call.parsed.stream && isEvents) {
+      streaming = true;
+      const abortUpstream = (): void => abort.abort();
+      const body = settleStream({
+        needs,
+        attempt,
+        reply,
+        clientSignal: call.request.signal,
+        abortUpstream,
+        done: () => active.delete(attempt.attempt_id),
+      });
+      return { kind: "reply", reply: { kind: "stream", status: reply.status, body, facts: facts(null) } };
+    }
+    const { body, cost } = await settleReply(needs, attempt, reply);
+    return { kind: "reply", reply: { kind: "whole", status: reply.status, body, facts: facts(cost) } };
+  } catch (error) {
+    // Whatever broke after the hold and was not settled where it broke: nobody knows what was billed.
+    if (!attempt.settled) await settle(needs, attempt, { kind: "presume", reason: "fault" });
+    throw error;
+  } finally {
+    if (!streaming) active.delete(attempt.attempt_id);
+  }
+}
+
+function upstreamRequest(call: Admissible, attempt: Attempt) {
+  const { request, parsed } = call;
+  const { candidate, bound: bounded } = attempt;
+  const splice: Splice = {
+    ...(candidate.model === parsed.model ? {} : { model: candidate.model }),
+    ...(bounded.cap_upstream && bounded.output_cap !== parsed.output_cap ? { output_cap: bounded.output_cap } : {}),
+    ...(parsed.stream && !parsed.wants_usage ? { include_usage: true } : {}),
+  };
+  const headers = Object.fromEntries(
+    Object.entries(request.headers).filter(([name]) => candidate.upstream.headers_allowed(name)),
+  );
+  return {
+    path: request.path,
+    query: request.query,
+    body: request.dialect.prepare(parsed, splice),
+    headers,
+    stream: parsed.stream,
+  };
+}
+
+async function afterFailure(road: RoadParts, attempt: Attempt, error: unknown): Promise<Tried> {
+  if (!(error instanceof UpstreamFailure)) throw error;
+  await settle(road.needs, attempt, outcomeOfFailure(error));
+  const told = errorOfFailure(error, attempt.candidate.provider);
+  if (error.kind !== "connect") throw told;
+  const give = (): never => {
+    throw told;
+  };
+  return { kind: "again", waitMs: 0, give };
+}
+
+function retryAfterMs(headers: Readonly<Record<string, string>>): number {
+  const ms = Number(headers["retry-after-ms"]);
+  if (Number.isFinite(ms) && ms > 0) return ms;
+  const seconds = Number(headers["retry-after"]);
+  return Number.isFinite(seconds) && seconds > 0 ? seconds * 1000 : 0;
+}
+
+/** A complete error reply: void where the provider's table says it is not billed, else the input is counted. */
+async function afterError(road: RoadParts, call: Admissible, of: { attempt: Attempt; reply: UpstreamReply }): Promise<Tried> {
+  const { attempt, reply } = of;
+  const { needs } = road;
+  const { candidate, price, held } = attempt;
+  const { status } = reply;
+  let body: Uint8Array = new Uint8Array();
+  let complete = true;
+  try {
+    body = await readWhole(reply.body, ERROR_BODY_MAX);
+  } catch (error) {
+    if (!(error instanceof UpstreamFailure)) throw error;
+    complete = false;
+  }
+  const facts = factsOf(call, attempt, reply);
+  if (complete && candidate.upstream.unbilled(status)) {
+    await settle(needs, attempt, { kind: "void", proof: `unbilled_status:${status}` });
+    const give = (): CallReply => ({ kind: "whole", status, body, facts: facts(0n) });
+    const retry = status === 429 || status === 529 || status === 503;
+    return retry ? { kind: "again", waitMs: retryAfterMs(reply.headers), give } : { kind: "reply", reply: give() };
+  }
+  if (!complete) await settle(needs, attempt, { kind: "presume", reason: "reset" });
+  else {
+    const counts = { input_fresh: held.input_tokens, output_text: 0, requests: 1 };
+    const within = price === null || costOf(counts, price) <= held.nano;
+    const flags = [`upstream_status:${status}`];
+    if (within)
+      await settle(needs, attempt, {
+        kind: "post",
+        usage: { counts, evidence: "estimated" },
+        ended: "failed",
+        flags,
+        response_id: null,
+      });
+    else await settle(needs, attempt, { kind: "post_held", ended: "failed", flags, response_id: null });
+  }
+  const message = `${candidate.provider} failed with status ${status} after the call was sent. Its input is counted.`;
+  throw new BursarError("upstream_failed", message, { provider: candidate.provider, status });
+}
+
+function factsOf(call: Admissible, attempt: Attempt, reply: UpstreamReply): (cost: bigint | null) => ReplyFacts {
+  return (cost) => ({
+    figures: figuresOf(attempt, cost),
+    model: attempt.candidate.canonical,
+    simulated: attempt.candidate.upstream.simulated,
+    warnings: call.identified.warnings,
+    provider_headers: reply.headers,
+  });
+}

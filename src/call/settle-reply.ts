@@ -1,0 +1,62 @@
+/** Settles a whole (not streamed) reply. Money path: fails closed — a reply without valid usage is posted at what was held. */
+import { BursarError } from "../accounting/errors.js";
+import { type Attempt, type Outcome, settle } from "./attempt.js";
+import { type CallNeeds, UpstreamFailure, type UpstreamReply } from "./needs.js";
+
+/** Reads a body to its end; more than `bytesMax` is `invalid`. */
+export async function readWhole(body: AsyncIterable<Uint8Array>, bytesMax: number): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const chunk of body) {
+    bytes += chunk.byteLength;
+    if (bytes > bytesMax) throw new UpstreamFailure("invalid", `The reply exceeds ${bytesMax} bytes.`);
+    chunks.push(chunk);
+  }
+  return chunks.length === 1 ? (chunks[0] as Uint8Array) : Buffer.concat(chunks);
+}
+
+/** What a failed upstream means for the money: `connect` proves that nothing was sent, all else is unknown. */
+export function outcomeOfFailure(failure: UpstreamFailure): Outcome {
+  if (failure.kind === "connect") return { kind: "void", proof: "connect_failed" };
+  if (failure.kind === "invalid") return { kind: "post_held", ended: "failed", flags: ["invalid_reply"], response_id: null };
+  return { kind: "presume", reason: failure.kind };
+}
+
+/** The error a caller sees for a failed upstream. */
+export function errorOfFailure(failure: UpstreamFailure, provider: string): BursarError {
+  const codes = { connect: "upstream_unreachable", timeout: "upstream_timeout", invalid: "upstream_invalid" } as const;
+  const code = failure.kind in codes ? codes[failure.kind as keyof typeof codes] : "upstream_failed";
+  const ends = failure.kind === "connect" ? "Nothing was sent or billed." : "Its cost is counted in full until it is known.";
+  return new BursarError(code, `${provider}: ${failure.message} ${ends}`, { provider, kind: failure.kind }, { cause: failure });
+}
+
+/** Settles a whole reply and answers its bytes with the cost. Throws BursarError when the reply is none. */
+export async function settleReply(
+  needs: CallNeeds,
+  attempt: Attempt,
+  reply: UpstreamReply,
+): Promise<{ body: Uint8Array; cost: bigint | null }> {
+  const { candidate, dialect } = attempt;
+  let body: Uint8Array;
+  try {
+    body = await readWhole(reply.body, needs.limits.reply_bytes_max);
+  } catch (error) {
+    const failure =
+      error instanceof UpstreamFailure ? error : new UpstreamFailure("reset", "The reply broke off.", { cause: error });
+    // The request was sent: whatever broke now, a bill is possible.
+    await settle(needs, attempt, failure.kind === "connect" ? { kind: "presume", reason: "reset" } : outcomeOfFailure(failure));
+    throw errorOfFailure(failure, candidate.provider);
+  }
+  const read = dialect.readReply(body);
+  const { response_id, flags } = read;
+  if (!read.valid) {
+    await settle(needs, attempt, { kind: "post_held", ended: "failed", flags: [...flags, "invalid_reply"], response_id });
+    const message = `${candidate.provider} answered ${reply.status} with something that is not a ${dialect.name} reply. It is counted at what was held.`;
+    throw new BursarError("upstream_invalid", message, { provider: candidate.provider });
+  }
+  const cost =
+    read.usage === null
+      ? await settle(needs, attempt, { kind: "post_held", ended: "end", flags: [...flags, "no_usage"], response_id })
+      : await settle(needs, attempt, { kind: "post", usage: read.usage, ended: "end", flags, response_id });
+  return { body, cost };
+}

@@ -1,0 +1,175 @@
+/**
+ * Settles a stream exactly once, however it ends: bytes pass while usage is read from them, the hold is kept ahead of
+ * what flows, and when the consumer leaves — also before the first frame — the stream is drained to its usage. A pump
+ * owns all of this; the consumer only reads a pipe. Money path: fails closed.
+ */
+import { BursarError } from "../accounting/errors.js";
+import { type Attempt, figuresOf, meteredUsage, type Outcome, settle } from "./attempt.js";
+import { type ChunkPipe, openChunkPipe } from "./chunks.js";
+import { keepCovered, outputSoFar } from "./extend-hold.js";
+import type { EventSplitter } from "./needs.js";
+import { type CallNeeds, type StreamReader, UpstreamFailure, type UpstreamReply } from "./needs.js";
+import { errorOfFailure, outcomeOfFailure } from "./settle-reply.js";
+
+/** What the pump works with. */
+interface Pump {
+  readonly needs: CallNeeds;
+  readonly attempt: Attempt;
+  readonly reply: UpstreamReply;
+  readonly reader: StreamReader;
+  readonly splitter: EventSplitter;
+  readonly pipe: ChunkPipe;
+  readonly abortUpstream: () => void;
+}
+
+/** How the upstream part ended. */
+type End =
+  | { readonly kind: "end" }
+  | { readonly kind: "cut" }
+  | { readonly kind: "left" }
+  | { readonly kind: "failed"; readonly failure: UpstreamFailure };
+
+const CUT_REASON = "The budget has no room for more output.";
+
+/** Begins to stream; answers what the consumer reads. `clientSignal` aborting means the same as leaving the iterator. */
+export function settleStream(options: {
+  needs: CallNeeds;
+  attempt: Attempt;
+  reply: UpstreamReply;
+  clientSignal: AbortSignal;
+  abortUpstream: () => void;
+  /** Called once the attempt is settled. */
+  done: () => void;
+}): AsyncIterable<Uint8Array> {
+  const { needs, attempt, reply, clientSignal, abortUpstream } = options;
+  const pipe = openChunkPipe({
+    stalledMs: needs.limits.idle_ms,
+    setTimer: (run, ms) => {
+      const stop = new AbortController();
+      needs.clock.sleep(ms, stop.signal).then(() => {
+        if (!stop.signal.aborted) run();
+      });
+      return () => stop.abort();
+    },
+  });
+  const onAbort = (): void => pipe.leave();
+  if (clientSignal.aborted) pipe.leave();
+  else clientSignal.addEventListener("abort", onAbort, { once: true });
+  const reader = attempt.dialect.reader(attempt.request);
+  const splitter = attempt.dialect.splitter(needs.limits.event_bytes_max);
+  run({ needs, attempt, reply, reader, splitter, pipe, abortUpstream }).finally(() => {
+    clientSignal.removeEventListener("abort", onAbort);
+    pipe.end();
+    options.done();
+  });
+  return pipe.readable;
+}
+
+async function run(pump: Pump): Promise<void> {
+  const { needs, attempt } = pump;
+  try {
+    const end = await pumpEvents(pump);
+    await finish(pump, end);
+  } catch (error) {
+    // A fault of our own: the money is counted in full, the client is told.
+    pump.abortUpstream();
+    const seen = { call_id: attempt.call_id, agent: attempt.attribution.agent, model: attempt.attribution.model };
+    needs.observe({ kind: "fault", ...seen, reason: "stream", error });
+    await settle(needs, attempt, { kind: "presume", reason: "reset" });
+    const told =
+      error instanceof BursarError
+        ? error
+        : new BursarError("internal", `Bursar failed while streaming call ${attempt.call_id}.`);
+    await pump.pipe.push(attempt.dialect.errorEvent(told, attempt.call_id));
+  }
+}
+
+/** Reads upstream to its end. After the consumer left, drains within what is held and for `drain_ms` at most. */
+async function pumpEvents(pump: Pump): Promise<End> {
+  const { needs, attempt, reply, reader, splitter, pipe } = pump;
+  const iterator = reply.body[Symbol.asyncIterator]();
+  let drainUntil: number | null = null;
+  let pending: Promise<IteratorResult<Uint8Array>> | null = null;
+  try {
+    while (true) {
+      if (pipe.left && drainUntil === null) drainUntil = needs.clock.monotonic() + needs.limits.drain_ms;
+      pending ??= iterator.next();
+      const next = await nextChunk(pump, pending, drainUntil);
+      if (next === "left") continue;
+      if (next === "drained") {
+        pending.catch(() => {
+          // The connection is aborted next; what the abandoned read says is of no more interest.
+        });
+        return { kind: "left" };
+      }
+      pending = null;
+      if (next.done === true) return { kind: "end" };
+      const out: Uint8Array[] = [];
+      for (const raw of splitter.push(next.value)) {
+        const forward = reader.event(raw);
+        if (pipe.left) {
+          if (outputSoFar(reader.seen) > attempt.held.output_tokens) return { kind: "left" };
+          continue;
+        }
+        if ((await keepCovered(needs, attempt, reader.seen)) === "cut") {
+          await deliver(pipe, out);
+          return { kind: "cut" };
+        }
+        if (forward !== null) out.push(forward);
+      }
+      await deliver(pipe, out);
+    }
+  } catch (error) {
+    if (error instanceof UpstreamFailure) return { kind: "failed", failure: error };
+    throw error;
+  }
+}
+
+async function deliver(pipe: ChunkPipe, out: readonly Uint8Array[]): Promise<void> {
+  if (out.length === 0) return;
+  await pipe.push(out.length === 1 ? (out[0] as Uint8Array) : Buffer.concat(out));
+}
+
+/** The next chunk; `left` when the consumer leaves meanwhile; `drained` once a stream nobody reads has had its time. */
+async function nextChunk(pump: Pump, chunk: Promise<IteratorResult<Uint8Array>>, drainUntil: number | null) {
+  const { clock, limits } = pump.needs;
+  if (drainUntil === null) {
+    // One slot instead of a race against a long-lived promise, which would keep a reaction per chunk.
+    return new Promise<IteratorResult<Uint8Array> | "left" | "drained">((resolve, reject) => {
+      pump.pipe.onLeave(() => resolve("left"));
+      chunk.then(resolve, reject);
+    });
+  }
+  const stop = new AbortController();
+  const ms = Math.max(0, Math.min(limits.drain_ms, drainUntil - clock.monotonic()));
+  const first = await Promise.race([chunk, clock.sleep(ms, stop.signal).then(() => "drained" as const)]);
+  stop.abort();
+  return first;
+}
+
+function outcomeOf(pump: Pump, end: End): Outcome {
+  const { attempt, reader } = pump;
+  const { seen } = reader;
+  const { response_id } = seen;
+  const flags = [...seen.flags];
+  if (end.kind === "cut") return { kind: "post_held", ended: "cut", flags: [...flags, "cut"], response_id };
+  if (end.kind === "failed" && !seen.usage_final) return outcomeOfFailure(end.failure);
+  const ended = seen.error !== null ? "failed" : end.kind === "left" || (pump.pipe.left && !seen.terminal) ? "aborted" : "end";
+  if (seen.usage !== null && seen.usage_final) return { kind: "post", usage: seen.usage, ended, flags, response_id };
+  if (flags.some((flag) => flag.startsWith("usage_invalid"))) return { kind: "post_held", ended, flags, response_id };
+  if (end.kind === "left") return { kind: "post_held", ended: "aborted", flags, response_id };
+  if (seen.error !== null && seen.usage !== null) return { kind: "post", usage: seen.usage, ended, flags, response_id };
+  return { kind: "post", usage: meteredUsage(attempt, outputSoFar(seen)), ended, flags: [...flags, "no_usage"], response_id };
+}
+
+/** Settles, then gives the client the end it can parse: figures after a normal end, a well-formed close after a cut. */
+async function finish(pump: Pump, end: End): Promise<void> {
+  const { needs, attempt, reader, pipe } = pump;
+  if (end.kind !== "end") pump.abortUpstream();
+  const cost = await settle(needs, attempt, outcomeOf(pump, end));
+  if (pipe.left) return;
+  if (end.kind === "cut") await pipe.push(reader.cut(figuresOf(attempt, cost, CUT_REASON)));
+  else if (end.kind === "failed")
+    await pipe.push(attempt.dialect.errorEvent(errorOfFailure(end.failure, attempt.candidate.provider), attempt.call_id));
+  else await pipe.push(reader.closing(figuresOf(attempt, cost)));
+}
