@@ -19,7 +19,8 @@ async function npmStart(): Promise<ServerProcess> {
 }
 
 function run(program: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): string {
-  return execFileSync(program, args, { cwd: folder, env: { ...process.env, ...env }, encoding: "utf8", timeout: 120_000 });
+  const stdio: ["ignore", "pipe", "pipe"] = ["ignore", "pipe", "pipe"];
+  return execFileSync(program, args, { cwd: folder, env: { ...process.env, ...env }, encoding: "utf8", timeout: 120_000, stdio });
 }
 
 /** The line of the printed box that holds `sign`, without the box around it. */
