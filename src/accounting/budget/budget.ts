@@ -1,4 +1,4 @@
-import type { CalendarUnit } from "../units/window.js";
+import type { Window } from "../units/window.js";
 
 /** What an amount counts: tokens, nano-dollars (unit `usd`), or calls. Amounts are bigint everywhere. */
 export type Unit = "tokens" | "usd" | "requests";
@@ -11,11 +11,7 @@ export type GroupBy = "agent" | "task" | "task_type" | "user" | "model" | "team"
 
 export type BudgetMode = "hard" | "soft" | "shadow";
 
-/** A calendar window tiles time in `timezone`; rolling looks back `ms`; lifetime never ends. */
-export type Window =
-  | { readonly kind: "calendar"; readonly unit: CalendarUnit }
-  | { readonly kind: "rolling"; readonly ms: number }
-  | { readonly kind: "lifetime" };
+export type { Window } from "../units/window.js";
 
 /**
  * Who spends. Every field is a plain string from the credential or trusted attribution; `agent` is never empty
