@@ -1,0 +1,34 @@
+import type { IncomingMessage } from "node:http";
+import { BursarError } from "../../accounting/errors.js";
+
+/** Reads a request body whole. Throws `body_too_large` past the limit, without reading on, and `invalid_request` when it breaks off. */
+export async function readBody(request: IncomingMessage, bytesMax: number): Promise<Uint8Array> {
+  const announced = Number(request.headers["content-length"] ?? 0);
+  const tooLarge = (): BursarError =>
+    new BursarError("body_too_large", `The body exceeds ${bytesMax} bytes. Send less, or raise limits.body_bytes_max.`, {
+      limit: bytesMax,
+    });
+  if (announced > bytesMax) throw tooLarge();
+  const encoding = request.headers["content-encoding"];
+  if (encoding !== undefined && encoding !== "identity") {
+    throw new BursarError(
+      "invalid_request",
+      `Bodies are taken as they are, not with content-encoding ${JSON.stringify(encoding)}.`,
+    );
+  }
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let bytes = 0;
+    request.on("data", (chunk: Buffer) => {
+      bytes += chunk.byteLength;
+      if (bytes <= bytesMax) chunks.push(chunk);
+      else {
+        request.pause();
+        reject(tooLarge());
+      }
+    });
+    request.on("end", () => resolve(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks)));
+    request.on("error", (cause) => reject(new BursarError("invalid_request", "The request body broke off.", {}, { cause })));
+    request.on("close", () => reject(new BursarError("invalid_request", "The request body broke off.")));
+  });
+}

@@ -1,0 +1,177 @@
+/**
+ * The gateway: bytes in, size limits, one route, one credential, then the road. Money path: fails closed — nothing
+ * reaches a provider but through the road.
+ */
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { BursarError } from "../../accounting/errors.js";
+import type { KeyIdentity } from "../../call/identify.js";
+import type { Dialect, DialectName } from "../../call/needs.js";
+import type { CallReply } from "../../call/reply.js";
+import type { Road } from "../../call/run-call.js";
+import { replyHeaders, statusOf } from "../reply-headers.js";
+import { presentedToken, SECRET_HEADERS } from "./credential.js";
+import { readBody } from "./read-body.js";
+import { type DataRoute, routeOf } from "./route.js";
+
+export interface GatewayOptions {
+  readonly host: string;
+  readonly port: number;
+  readonly bodyBytesMax: number;
+  readonly road: Road;
+  readonly dialects: ReadonlyMap<DialectName, Dialect>;
+  /** The identity behind a token, or null. Read on every request: keys may change with the file. */
+  readonly identify: (token: string) => KeyIdentity | null;
+  /** Everything that is no call: health, dashboard, control API. */
+  readonly control: (request: IncomingMessage, response: ServerResponse) => void;
+  readonly newId: () => string;
+  /** Watching path: must not throw. */
+  readonly fault: (error: unknown) => void;
+}
+
+export interface Gateway {
+  readonly url: string;
+  readonly port: number;
+  /** Stops taking calls, waits for those in flight up to `graceMs`, then closes what is left. */
+  close(graceMs: number): Promise<void>;
+}
+
+const HEADERS_TIMEOUT_MS = 10_000;
+const BODY_TIMEOUT_MS = 60_000;
+const CHECK_INTERVAL_MS = 5_000;
+const KEEP_ALIVE_MS = 65_000;
+const HEADER_BYTES_MAX = 16_384;
+
+function plainHeaders(request: IncomingMessage): Record<string, string> {
+  const headers: Record<string, string> = {};
+  for (const [name, value] of Object.entries(request.headers)) {
+    if (SECRET_HEADERS.has(name) || value === undefined) continue;
+    headers[name] = Array.isArray(value) ? value.join(", ") : value;
+  }
+  return headers;
+}
+
+async function writeStream(response: ServerResponse, body: AsyncIterable<Uint8Array>): Promise<void> {
+  for await (const chunk of body) {
+    if (response.destroyed) break;
+    if (response.write(chunk)) continue;
+    await new Promise<void>((resolve) => {
+      const done = (): void => {
+        response.off("drain", done);
+        response.off("close", done);
+        resolve();
+      };
+      response.once("drain", done);
+      response.once("close", done);
+    });
+  }
+  response.end();
+}
+
+function writeRefusal(response: ServerResponse, of: { dialect: Dialect; error: BursarError; callId: string }): void {
+  const { dialect, error, callId } = of;
+  const { body } = dialect.refuse(error, callId);
+  const retry = error.retry === "later" ? {} : { "x-should-retry": "false" };
+  const close = error.code === "body_too_large" ? { connection: "close" } : {};
+  response.writeHead(error.status, { "content-type": "application/json", "x-bursar-call-id": callId, ...retry, ...close });
+  response.end(body);
+}
+
+function writeReply(response: ServerResponse, reply: CallReply, key: KeyIdentity): Promise<void> | void {
+  const headers = replyHeaders(reply);
+  const status = statusOf(reply, key.exhausted_status);
+  if (reply.kind === "stream") {
+    response.writeHead(status, headers);
+    response.flushHeaders();
+    return writeStream(response, reply.body);
+  }
+  response.writeHead(status, { ...headers, "content-length": String(reply.body.byteLength) });
+  response.end(reply.body);
+}
+
+async function serveCall(
+  options: GatewayOptions,
+  of: { request: IncomingMessage; response: ServerResponse; route: DataRoute; query: string; agent?: string },
+): Promise<void> {
+  const { request, response, route, query, agent } = of;
+  const dialect = options.dialects.get(route.dialect) as Dialect;
+  const left = new AbortController();
+  response.on("close", () => {
+    if (!response.writableFinished) left.abort();
+  });
+  try {
+    const token = presentedToken(request.headers);
+    const key = token === null ? null : options.identify(token);
+    if (key === null) {
+      throw new BursarError(
+        "unauthorized",
+        "The key is missing or not known. Send one of the keys of bursar.yaml as Bearer token or x-api-key.",
+      );
+    }
+    const body = await readBody(request, options.bodyBytesMax);
+    const reply = await options.road.run({
+      dialect,
+      path: route.upstreamPath,
+      query,
+      body,
+      headers: plainHeaders(request),
+      key,
+      signal: left.signal,
+      ...(agent === undefined ? {} : { path_agent: agent }),
+    });
+    await writeReply(response, reply, key);
+  } catch (error) {
+    const told =
+      error instanceof BursarError
+        ? error
+        : new BursarError("internal", "Bursar failed; its log has the details.", {}, { cause: error });
+    if (told.code === "internal") options.fault(error);
+    if (response.headersSent) response.destroy();
+    else writeRefusal(response, { dialect, error: told, callId: options.newId() });
+  }
+}
+
+function serve(options: GatewayOptions, request: IncomingMessage, response: ServerResponse): void {
+  const routed = routeOf(request.method ?? "GET", request.url ?? "/");
+  if (routed.kind === "control") options.control(request, response);
+  else if (routed.kind === "probe") response.writeHead(200).end();
+  else if (routed.kind === "refused") {
+    const dialect = options.dialects.get(routed.dialect) as Dialect;
+    writeRefusal(response, { dialect, error: routed.error, callId: options.newId() });
+  } else serveCall(options, { request, response, ...routed }).catch(options.fault);
+}
+
+/** Binds and serves. Rejects with the system's error when the address is taken. */
+export async function openGateway(options: GatewayOptions): Promise<Gateway> {
+  const server: Server = createServer(
+    {
+      headersTimeout: HEADERS_TIMEOUT_MS,
+      requestTimeout: BODY_TIMEOUT_MS,
+      connectionsCheckingInterval: CHECK_INTERVAL_MS,
+      keepAliveTimeout: KEEP_ALIVE_MS,
+      maxHeaderSize: HEADER_BYTES_MAX,
+      noDelay: true,
+    },
+    (request, response) => serve(options, request, response),
+  );
+  server.on("clientError", (_error, socket) => {
+    if (socket.writable) socket.end("HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n");
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(options.port, options.host, resolve);
+  });
+  const { port, address, family } = server.address() as AddressInfo;
+  const host = family === "IPv6" ? `[${address}]` : address;
+  return {
+    url: `http://${host}:${port}`,
+    port,
+    async close(graceMs) {
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      server.closeIdleConnections();
+      const timer = setTimeout(() => server.closeAllConnections(), graceMs);
+      await closed;
+      clearTimeout(timer);
+    },
+  };
+}
