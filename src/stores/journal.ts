@@ -113,6 +113,13 @@ function openWriter(persistence: Persistence, durable: (entries: readonly Entry[
     idle = [];
   }
 
+  function schedule(): void {
+    if (scheduled || writing || lines.length === 0) return;
+    scheduled = true;
+    // After this turn of the event loop's callbacks: what arrives together is committed together.
+    setImmediate(() => void write());
+  }
+
   return {
     failure: () => failure,
     waiting: () => lines.length,
@@ -127,13 +134,11 @@ function openWriter(persistence: Persistence, durable: (entries: readonly Entry[
       const flushed = new Promise<void>((resolve, reject) => {
         waiters.push({ resolve, reject });
       });
-      if (!scheduled && !writing) {
-        scheduled = true;
-        // After this turn of the event loop's callbacks: what arrives together is committed together.
-        setImmediate(() => void write());
-      }
+      schedule();
       return flushed;
     },
+    /** Has what was added written, without waiting for it. */
+    schedule,
     /** Resolves when nothing is being written. */
     async settled(): Promise<void> {
       if (lines.length > 0 || writing || scheduled) await new Promise<void>((resolve) => idle.push(resolve));
@@ -211,7 +216,9 @@ export async function openJournal(options: { persistence: Persistence; clock: Cl
         const attemptId = forgotten(command);
         results.push(attemptId === null ? decideOne(command) : await decideForgotten(command, attemptId));
       }
-      await writer.flushed();
+      // A refusal promises nothing, so its entry rides with the next batch; every other answer waits for the disk.
+      if (results.some((result) => result.ok && result.changed)) await writer.flushed();
+      else writer.schedule();
       return results;
     },
     state: () => state,
