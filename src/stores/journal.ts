@@ -146,15 +146,29 @@ function openWriter(persistence: Persistence, durable: (entries: readonly Entry[
   };
 }
 
+/** What a journal is opened over. */
+export interface JournalOptions {
+  readonly persistence: Persistence;
+  readonly clock: Clock;
+  /** Told of a listener that threw. Watching paths fail open: the ledger goes on. */
+  readonly fault?: (error: unknown) => void;
+}
+
 /** Opens the ledger over a persistence. Holds that were pending when the last process ended are presumed first. */
-export async function openJournal(options: { persistence: Persistence; clock: Clock }): Promise<OpenLedger> {
-  const { persistence, clock } = options;
+export async function openJournal(options: JournalOptions): Promise<OpenLedger> {
+  const { persistence, clock, fault } = options;
   const state = persistence.loaded;
   const memo = openMemo(openWindows());
   const listeners = new Set<(entries: readonly Entry[]) => void>();
   const renewed = new Map<string, number>();
   const writer = openWriter(persistence, (entries) => {
-    for (const listener of listeners) listener(entries);
+    for (const listener of listeners) {
+      try {
+        listener(entries);
+      } catch (error) {
+        fault?.(error);
+      }
+    }
   });
   let closed = false;
 
@@ -217,7 +231,7 @@ export async function openJournal(options: { persistence: Persistence; clock: Cl
         results.push(attemptId === null ? decideOne(command) : await decideForgotten(command, attemptId));
       }
       // A refusal promises nothing, so its entry rides with the next batch; every other answer waits for the disk.
-      if (results.some((result) => result.ok && result.changed)) await writer.flushed();
+      if (results.some((result) => result.ok)) await writer.flushed();
       else writer.schedule();
       return results;
     },
