@@ -58,6 +58,7 @@ export interface StreamReader {
   /**
    * One complete SSE event, raw bytes with its terminating blank line. Answers what to forward: the same bytes, edited
    * bytes, or null to swallow it. Never throws on hostile input; it flags instead.
+   * The terminal event (and the usage before it, where the figures go) is held back: it comes out of `closing`.
    */
   event(raw: Uint8Array): Uint8Array | null;
   /** What is known so far. */
@@ -102,6 +103,8 @@ export interface ReplyRead {
 /** Cuts a byte stream into complete events. Bounded: throws UpstreamFailure `invalid` when one event exceeds its limit. */
 export interface EventSplitter {
   push(chunk: Uint8Array): readonly Uint8Array[];
+  /** What came after the last complete event, as an event, or null. Ask once the stream has ended without a failure. */
+  rest(): Uint8Array | null;
 }
 
 /** A wire format: pure functions over bytes, no I/O. */

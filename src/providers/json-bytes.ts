@@ -1,0 +1,311 @@
+/**
+ * The structure of a JSON object in bytes, without building it: where its top-level fields stand, and how to put a value
+ * in while every other byte stays as the client sent it (a provider's prompt cache lives from that). Money path: fails
+ * closed — what two parsers could read differently (a key twice, a byte order mark, bytes after the end) is refused.
+ */
+import { isUtf8 } from "node:buffer";
+import { BursarError } from "../accounting/errors.js";
+
+/** One field of an object. Offsets are in bytes of the whole; `end` is exclusive. The key's range includes its quotes. */
+export interface Field {
+  readonly key: string;
+  readonly keyStart: number;
+  readonly valueStart: number;
+  readonly valueEnd: number;
+}
+
+/** A part of the bytes, `end` exclusive. */
+export interface Range {
+  readonly start: number;
+  readonly end: number;
+}
+
+/** Nesting allowed in a body; deeper is refused before anything recurses. */
+export const DEPTH_MAX = 200;
+
+/** Keys allowed in a body, all levels together. */
+export const KEYS_MAX = 100_000;
+
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+const OPEN_OBJECT = 0x7b;
+const CLOSE_OBJECT = 0x7d;
+const OPEN_ARRAY = 0x5b;
+const CLOSE_ARRAY = 0x5d;
+const COLON = 0x3a;
+const COMMA = 0x2c;
+
+/** Bytes looked at one by one before a native search takes over: short strings are cheaper this way, long ones are not. */
+const STEP = 64;
+
+/** Keys of one object compared one by one; more go into a set. */
+const LINEAR_KEYS = 32;
+
+/** Where the walk stands. */
+interface Walk {
+  readonly bytes: Buffer;
+  at: number;
+  keys: number;
+}
+
+function refuse(message: string): never {
+  throw new BursarError("invalid_request", message);
+}
+
+function unexpected(walk: Walk): never {
+  const { at, bytes } = walk;
+  const found = at >= bytes.length ? "the end" : `byte 0x${(bytes[at] as number).toString(16).padStart(2, "0")}`;
+  return refuse(`The body is not valid JSON: ${found} at byte ${at} is unexpected.`);
+}
+
+/** Moves over white space and answers the byte there, −1 at the end. */
+function next(walk: Walk): number {
+  const { bytes } = walk;
+  let at = walk.at;
+  while (at < bytes.length) {
+    const byte = bytes[at] as number;
+    if (byte !== 0x20 && byte !== 0x0a && byte !== 0x0d && byte !== 0x09) {
+      walk.at = at;
+      return byte;
+    }
+    at++;
+  }
+  walk.at = at;
+  return -1;
+}
+
+/** Moves behind a string's closing quote; `at` stands on the opening one. */
+function skipString(walk: Walk): void {
+  const { bytes } = walk;
+  let at = walk.at + 1;
+  for (;;) {
+    const stop = Math.min(at + STEP, bytes.length);
+    while (at < stop) {
+      const byte = bytes[at] as number;
+      at += byte === BACKSLASH ? 2 : 1;
+      if (byte === QUOTE) {
+        walk.at = at;
+        return;
+      }
+    }
+    const quote = bytes.indexOf(QUOTE, at);
+    if (quote < 0) {
+      walk.at = bytes.length;
+      unexpected(walk);
+    }
+    let run = quote;
+    while (run > at && bytes[run - 1] === BACKSLASH) run--;
+    at = quote + 1;
+    if ((quote - run) % 2 === 0) {
+      walk.at = at;
+      return;
+    }
+  }
+}
+
+/** Reads a key, escapes resolved. `at` stands on its opening quote and moves behind the closing one. */
+function readKey(walk: Walk): string {
+  const start = walk.at;
+  if (walk.bytes[start] !== QUOTE) unexpected(walk);
+  skipString(walk);
+  if (++walk.keys > KEYS_MAX) refuse(`The body has more than ${KEYS_MAX} keys.`);
+  const plain = walk.bytes.latin1Slice(start + 1, walk.at - 1);
+  if (!/[\\\x80-\xff]/.test(plain)) return plain;
+  try {
+    return JSON.parse(walk.bytes.toString("utf8", start, walk.at)) as string;
+  } catch (cause) {
+    throw new BursarError("invalid_request", `The body is not valid JSON: the key at byte ${start} is malformed.`, {}, { cause });
+  }
+}
+
+/** Remembers the keys of one object and refuses one that comes twice. */
+function openKeys(): (key: string) => void {
+  const few: string[] = [];
+  let many: Set<string> | null = null;
+  return (key) => {
+    const twice = many === null ? few.includes(key) : many.has(key);
+    if (twice) {
+      throw new BursarError("invalid_request", `The key ${JSON.stringify(key)} stands twice in one object; which one counts is unclear.`, {
+        parameter: key,
+      });
+    }
+    if (many !== null) many.add(key);
+    else if (few.push(key) > LINEAR_KEYS) many = new Set(few);
+  };
+}
+
+/** Refuses keys that reach for an object's prototype: `__proto__` anywhere, `prototype` inside `constructor`. */
+function refusePrototype(key: string, inConstructor: boolean): void {
+  if (key === "__proto__" || (inConstructor && key === "prototype")) {
+    throw new BursarError("invalid_request", `The key ${JSON.stringify(key)} is not accepted in a body.`, { parameter: key });
+  }
+}
+
+function skipObject(walk: Walk, options: { depth: number; inConstructor: boolean }, visit?: (field: Field) => void): void {
+  walk.at++;
+  if (next(walk) === CLOSE_OBJECT) {
+    walk.at++;
+    return;
+  }
+  const remember = openKeys();
+  for (;;) {
+    const keyStart = walk.at;
+    const key = readKey(walk);
+    refusePrototype(key, options.inConstructor);
+    remember(key);
+    if (next(walk) !== COLON) unexpected(walk);
+    walk.at++;
+    next(walk);
+    const valueStart = walk.at;
+    skipValue(walk, { depth: options.depth, inConstructor: key === "constructor" });
+    visit?.({ key, keyStart, valueStart, valueEnd: walk.at });
+    const after = next(walk);
+    walk.at++;
+    if (after === CLOSE_OBJECT) return;
+    if (after !== COMMA) {
+      walk.at--;
+      unexpected(walk);
+    }
+    next(walk);
+  }
+}
+
+function skipArray(walk: Walk, depth: number, visit?: (element: Range) => void): void {
+  walk.at++;
+  if (next(walk) === CLOSE_ARRAY) {
+    walk.at++;
+    return;
+  }
+  for (;;) {
+    next(walk);
+    const start = walk.at;
+    skipValue(walk, { depth, inConstructor: false });
+    visit?.({ start, end: walk.at });
+    const after = next(walk);
+    walk.at++;
+    if (after === CLOSE_ARRAY) return;
+    if (after !== COMMA) {
+      walk.at--;
+      unexpected(walk);
+    }
+  }
+}
+
+function skipValue(walk: Walk, options: { depth: number; inConstructor: boolean }): void {
+  const byte = next(walk);
+  if (byte === QUOTE) return skipString(walk);
+  if (byte === OPEN_OBJECT || byte === OPEN_ARRAY) {
+    const depth = options.depth + 1;
+    if (depth > DEPTH_MAX) refuse(`The body is nested deeper than ${DEPTH_MAX} levels.`);
+    return byte === OPEN_OBJECT ? skipObject(walk, { ...options, depth }) : skipArray(walk, depth);
+  }
+  skipLiteral(walk);
+}
+
+const LITERAL = /^(?:true|false|null|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?)$/;
+
+/** Moves behind a number or a word. */
+function skipLiteral(walk: Walk): void {
+  const { bytes } = walk;
+  const start = walk.at;
+  let at = start;
+  while (at < bytes.length) {
+    const byte = bytes[at] as number;
+    if (byte === COMMA || byte === CLOSE_OBJECT || byte === CLOSE_ARRAY || byte <= 0x20) break;
+    at++;
+  }
+  if (at - start > 400 || !LITERAL.test(bytes.latin1Slice(start, at))) unexpected(walk);
+  walk.at = at;
+}
+
+function view(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
+
+/**
+ * The top-level fields of a JSON object, in order. Structure only: what stands inside strings is not checked (`readObject`
+ * does both). Throws `invalid_request` on anything but one object: broken structure, bytes after it, a byte order mark,
+ * a key twice in any object, prototype keys at any depth, more than `DEPTH_MAX` levels or `KEYS_MAX` keys.
+ * Cost: about 0.1 ms per 100 KB of text.
+ */
+export function topLevel(bytes: Uint8Array): readonly Field[] {
+  const walk: Walk = { bytes: view(bytes), at: 0, keys: 0 };
+  if (next(walk) !== OPEN_OBJECT) {
+    if (walk.bytes[0] === 0xef && walk.bytes[1] === 0xbb) refuse("The body begins with a byte order mark; send plain UTF-8.");
+    if (walk.at >= walk.bytes.length) refuse("The body is empty; it takes a JSON object.");
+    refuse("The body is not a JSON object.");
+  }
+  const fields: Field[] = [];
+  skipObject(walk, { depth: 1, inConstructor: false }, (field) => {
+    fields.push(field);
+  });
+  if (next(walk) !== -1) unexpected(walk);
+  return fields;
+}
+
+/** Ranges of the elements of an array that `topLevel` found as a field's value; none when the value is no array. */
+export function elementsOf(bytes: Uint8Array, field: Field): readonly Range[] {
+  const walk: Walk = { bytes: view(bytes), at: field.valueStart, keys: 0 };
+  const elements: Range[] = [];
+  if (walk.bytes[walk.at] === OPEN_ARRAY) {
+    skipArray(walk, 2, (element) => {
+      elements.push(element);
+    });
+  }
+  return elements;
+}
+
+/**
+ * A JSON object's fields and its value. Throws `invalid_request` for all that `topLevel` refuses, and for bytes that are
+ * not valid UTF-8 or not valid JSON. Numbers are doubles: money never travels in these.
+ */
+export function readObject(bytes: Uint8Array): { readonly fields: readonly Field[]; readonly value: Readonly<Record<string, unknown>> } {
+  const fields = topLevel(bytes);
+  if (!isUtf8(bytes)) refuse("The body is not valid UTF-8.");
+  try {
+    return { fields, value: JSON.parse(view(bytes).toString("utf8")) as Record<string, unknown> };
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new BursarError("invalid_request", `The body is not valid JSON: ${why.replace(/[^\x20-\x7e]/g, "?").slice(0, 160)}`, {}, { cause });
+  }
+}
+
+/**
+ * Puts values into an object's bytes: in place where the key is present, else right after the first `{`, in the given
+ * order. Values are JSON text. Every other byte stays. Throws like `topLevel`.
+ */
+export function splice(bytes: Uint8Array, set: Readonly<Record<string, string>>): Uint8Array {
+  const fields = topLevel(bytes);
+  const source = view(bytes);
+  const present = new Set(fields.map((field) => field.key));
+  const added = Object.entries(set).filter(([key]) => !present.has(key));
+  const open = source.indexOf(OPEN_OBJECT) + 1;
+  const parts: Uint8Array[] = [];
+  let from = 0;
+  if (added.length > 0) {
+    const text = added.map(([key, value]) => `${JSON.stringify(key)}:${value}`).join(",");
+    parts.push(source.subarray(0, open), Buffer.from(fields.length > 0 ? `${text},` : text));
+    from = open;
+  }
+  for (const field of fields) {
+    if (!Object.hasOwn(set, field.key)) continue;
+    parts.push(source.subarray(from, field.valueStart), Buffer.from(set[field.key] as string));
+    from = field.valueEnd;
+  }
+  if (from === 0) return bytes;
+  parts.push(source.subarray(from));
+  return Buffer.concat(parts);
+}
+
+/** Takes a top-level field out, with the comma that belongs to it. Every other byte stays; unchanged when it is absent. */
+export function without(bytes: Uint8Array, key: string): Uint8Array {
+  const fields = topLevel(bytes);
+  const index = fields.findIndex((field) => field.key === key);
+  const field = fields[index];
+  if (field === undefined) return bytes;
+  const before = fields[index - 1];
+  const after = fields[index + 1];
+  const start = before?.valueEnd ?? field.keyStart;
+  const end = before === undefined ? (after?.keyStart ?? field.valueEnd) : field.valueEnd;
+  return Buffer.concat([bytes.subarray(0, start), bytes.subarray(end)]);
+}
