@@ -53,6 +53,7 @@ export const ERROR_TABLE = {
   config_invalid: { status: 500, retry: "after-change", meaning: "The configuration file has errors." },
   ledger_locked: { status: 503, retry: "later", meaning: "Another Bursar holds the data directory." },
   ledger_corrupt: { status: 503, retry: "never", meaning: "The ledger fails verification; hard budgets are not served." },
+  ledger_newer: { status: 503, retry: "never", meaning: "The ledger was written by a newer Bursar." },
   internal: { status: 500, retry: "later", meaning: "A fault of Bursar's own; the log has the details under the call id." },
 } as const satisfies Record<string, ErrorRow>;
 

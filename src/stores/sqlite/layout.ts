@@ -1,0 +1,48 @@
+/** Where things are in the data directory, and that nobody else may read them. Money path: fails closed. */
+import { chmodSync, closeSync, existsSync, mkdirSync, openSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { join } from "node:path";
+
+/** Paths of the files of one data directory. */
+export interface Layout {
+  readonly directory: string;
+  /** The database; SQLite keeps `-wal` and `-shm` beside it, with the same permissions. */
+  readonly ledger: string;
+  /** Held locked while a server runs. Never read or copied by this process: closing it would drop the lock. */
+  readonly lock: string;
+  /** Who runs here, for other processes to read. */
+  readonly server: string;
+  /** Number and hash of the last acknowledged entry, outside the database. */
+  readonly head: string;
+}
+
+/** The files of a data directory. Touches nothing. */
+export function layoutOf(directory: string): Layout {
+  const at = (name: string): string => join(directory, name);
+  return { directory, ledger: at("ledger.db"), lock: at("lock.db"), server: at("server.json"), head: at("head") };
+}
+
+/** Creates a file that only its owner may read and write; leaves one that is there but takes others' permissions away. */
+function createPrivate(path: string): void {
+  if (existsSync(path)) {
+    chmodSync(path, 0o600);
+    return;
+  }
+  closeSync(openSync(path, "a", 0o600));
+}
+
+/**
+ * Makes the data directory (0700) and its files (0600). A directory that is there is closed to others when it is empty
+ * or holds a ledger; somebody else's directory is left as it is.
+ */
+export function prepareDirectory(layout: Layout): void {
+  mkdirSync(layout.directory, { recursive: true, mode: 0o700 });
+  const names = readdirSync(layout.directory);
+  const ours = names.length === 0 || existsSync(layout.ledger);
+  if (ours && (statSync(layout.directory).mode & 0o077) !== 0) chmodSync(layout.directory, 0o700);
+  for (const path of [layout.lock, layout.ledger, layout.head]) createPrivate(path);
+}
+
+/** Reads one named statement from `sql/`. */
+export function readSql(name: string): string {
+  return readFileSync(new URL(`./sql/${name}.sql`, import.meta.url), "utf8");
+}

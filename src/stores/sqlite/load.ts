@@ -1,0 +1,134 @@
+/**
+ * From the file to the state: the checkpoint's rows, then the tail of the log folded over them, every entry of the tail
+ * checked against the chain. Money path: fails closed — whatever does not fit is `ledger_corrupt`, naming the entry.
+ */
+import { apply, RESOLUTIONS_MAX } from "../../accounting/ledger/apply.js";
+import { GENESIS_HASH } from "../../accounting/ledger/chain.js";
+import { emptyState, nothingTouched } from "../../accounting/ledger/empty-state.js";
+import type { Entry } from "../../accounting/ledger/entry.js";
+import type { Resolution, State, Touched } from "../../accounting/ledger/state.js";
+import { type ChainEnd, corrupt, hexOf, logRow, passRow } from "./chain-check.js";
+import { prepareQuery, type SqlConnection } from "./driver.js";
+import type { Head } from "./head-file.js";
+import { readSql } from "./layout.js";
+import { openDigest, takeRow } from "./state-rows.js";
+
+/**
+ * Entries checked at every start, however old the checkpoint is: about a third of a second. Older ones are checked in
+ * the background. Also the stretch in which settled attempts are remembered.
+ */
+export const CHECKED_AT_START = 50_000;
+
+/** Rows read at a time. */
+export const CHUNK = 1_000;
+
+/** A ledger as it was found. */
+export interface Loaded {
+  readonly state: State;
+  readonly end: ChainEnd;
+  /** Entries up to this one were not checked at the start. */
+  readonly unchecked: ChainEnd;
+  /** How many entries were folded over the checkpoint, and what they changed: the next checkpoint writes that too. */
+  readonly folded: number;
+  readonly touched: Touched;
+}
+
+interface Checkpoint extends ChainEnd {
+  readonly at: number;
+  readonly budgetsVersion: number;
+  readonly digest: string;
+}
+
+function readCheckpoint(connection: SqlConnection): Checkpoint | null {
+  const row = prepareQuery(connection, readSql("read-checkpoint"))()[0];
+  if (row === undefined) return null;
+  const [seq, at, hash, budgetsVersion, digest] = row;
+  return { seq: Number(seq), at: Number(at), hash: String(hash), budgetsVersion: Number(budgetsVersion), digest: String(digest) };
+}
+
+/** The state at the last checkpoint; throws when its rows are not those that were written. */
+export function loadCheckpoint(connection: SqlConnection): { state: State; end: ChainEnd } {
+  const checkpoint = readCheckpoint(connection);
+  const state = emptyState();
+  if (checkpoint === null) return { state, end: { seq: 0, hash: GENESIS_HASH } };
+  const { seq, at, hash, budgetsVersion } = checkpoint;
+  const digest = openDigest();
+  for (const [kind, key, json] of prepareQuery(connection, readSql("read-state"))()) {
+    const row = { kind: String(kind), key: String(key), json: String(json) };
+    digest.add(row);
+    takeRow(state, row);
+  }
+  if (digest.hex() !== checkpoint.digest) throw corrupt(seq, "has a checkpoint whose balances are not those that were written");
+  Object.assign(state, { seq, at, budgets_version: budgetsVersion });
+  return { state, end: { seq, hash } };
+}
+
+/** Every row of the log from a number on, read in chunks so that no read transaction stays open. */
+export function* rowsFrom(connection: SqlConnection, fromSeq: number): Generator<ReturnType<typeof logRow>> {
+  const read = prepareQuery(connection, readSql("read-lines"));
+  let next = fromSeq;
+  for (;;) {
+    const rows = read(next, CHUNK);
+    for (const row of rows) yield logRow(row);
+    if (rows.length < CHUNK) return;
+    next = Number(rows.at(-1)?.[0]) + 1;
+  }
+}
+
+/** Number of the last entry; 0 in an empty log. */
+export function lastSeq(connection: SqlConnection): number {
+  return Number(prepareQuery(connection, readSql("read-last-seq"))()[0]?.[0] ?? 0);
+}
+
+function hashAt(connection: SqlConnection, seq: number): string {
+  if (seq === 0) return GENESIS_HASH;
+  const row = prepareQuery(connection, readSql("read-hash"))(seq)[0];
+  if (row === undefined) throw corrupt(seq, "is missing");
+  return hexOf(row[0]);
+}
+
+/** What settled in a row, for the state's memory of recent attempts; null for other rows. */
+function resolutionOf(row: { type: string; json: string }): { attempt: string; resolution: Resolution } | null {
+  if (row.type !== "call.posted" && row.type !== "call.voided") return null;
+  const entry = JSON.parse(row.json) as Entry;
+  if (entry.type === "call.posted")
+    return { attempt: entry.attempt_id, resolution: { kind: "posted", nano: BigInt(entry.nano) } };
+  if (entry.type === "call.voided") return { attempt: entry.attempt_id, resolution: { kind: "voided", nano: 0n } };
+  return null;
+}
+
+function remember(state: State, row: { type: string; json: string }): void {
+  const settled = resolutionOf(row);
+  if (settled === null) return;
+  state.resolutions.set(settled.attempt, settled.resolution);
+  if (state.resolutions.size <= RESOLUTIONS_MAX) return;
+  const [oldest] = state.resolutions.keys();
+  if (oldest !== undefined) state.resolutions.delete(oldest);
+}
+
+/** Loads a ledger. `head` is the last acknowledged entry, where it is known. */
+export function loadLedger(connection: SqlConnection, head: Head | null): Loaded {
+  const last = lastSeq(connection);
+  const promised = head?.seq ?? 0;
+  if (last < promised) throw corrupt(last + 1, `is gone: entry ${promised} was acknowledged, and the log ends with ${last}`);
+  const { state, end: checkpoint } = loadCheckpoint(connection);
+  if (last < checkpoint.seq)
+    throw corrupt(last + 1, `is gone: the last checkpoint is at entry ${checkpoint.seq}, and the log ends with ${last}`);
+  const start = Math.max(0, Math.min(checkpoint.seq, last - CHECKED_AT_START));
+  const unchecked = { seq: start, hash: hashAt(connection, start) };
+  const touched = nothingTouched();
+  let end: ChainEnd = unchecked;
+  expectHash(end, checkpoint, "checkpoint");
+  for (const row of rowsFrom(connection, start + 1)) {
+    end = passRow(end, row);
+    expectHash(end, checkpoint, "checkpoint");
+    if (head !== null) expectHash(end, head, "head file");
+    if (row.seq <= checkpoint.seq) remember(state, row);
+    else apply(state, JSON.parse(row.json) as Entry, touched);
+  }
+  return { state, end, unchecked, folded: last - checkpoint.seq, touched };
+}
+
+function expectHash(end: ChainEnd, known: ChainEnd, where: string): void {
+  if (end.seq === known.seq && end.hash !== known.hash) throw corrupt(end.seq, `is another one than the ${where} names`);
+}

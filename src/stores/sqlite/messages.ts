@@ -1,0 +1,54 @@
+/** What the main thread and the two worker threads say to each other. Only texts and numbers cross, no objects per entry. */
+import { BursarError, type ErrorCode, type ErrorDetails } from "../../accounting/errors.js";
+import type { State } from "../../accounting/ledger/state.js";
+import type { ChainEnd } from "./chain-check.js";
+
+/** What a worker is started with. */
+export interface WorkerStart {
+  readonly directory: string;
+  readonly driver: string;
+}
+
+/** What the writing thread answers first. */
+export interface Opened {
+  readonly state: State;
+  readonly epoch: number;
+  readonly unchecked: ChainEnd;
+}
+
+/** A failure on its way between threads; classes do not survive that. */
+export interface Failure {
+  readonly code: ErrorCode;
+  readonly message: string;
+  readonly details: ErrorDetails;
+}
+
+/** A question to a worker; answered by its id. */
+export interface Request {
+  readonly id: number;
+  readonly verb: string;
+  readonly argument: unknown;
+}
+
+/** An answer. Id 0 answers the start; without an id it is the end of the worker. */
+export interface Reply {
+  readonly id: number | null;
+  readonly value?: unknown;
+  readonly failure?: Failure;
+}
+
+/** A failure as text. What is not Bursar's own error is the database's or the system's: the store is unavailable. */
+export function failureOf(error: unknown): Failure {
+  if (error instanceof BursarError) return { code: error.code, message: error.message, details: error.details };
+  const text = error instanceof Error ? `${"code" in error ? `${String(error.code)}: ` : ""}${error.message}` : String(error);
+  return {
+    code: "store_unavailable",
+    message: `The ledger cannot be used: ${text}. Restart Bursar once the cause is gone.`,
+    details: {},
+  };
+}
+
+/** The error of a failure that came from a worker. */
+export function errorOf(failure: Failure): BursarError {
+  return new BursarError(failure.code, failure.message, failure.details);
+}

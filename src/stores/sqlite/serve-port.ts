@@ -1,0 +1,29 @@
+/** The worker's side of a conversation: one question after the other. Money path: fails closed. */
+import type { MessagePort } from "node:worker_threads";
+import { failureOf, type Reply, type Request } from "./messages.js";
+
+/** What a worker can be asked. */
+export type Verbs = Readonly<Record<string, (argument: never) => unknown>>;
+
+/**
+ * Answers questions from a port. `after` runs once an answer is on its way, so that work nobody waits for delays nobody;
+ * its failure is told without an id.
+ */
+export function servePort(port: MessagePort, verbs: Verbs, after: () => void = () => undefined): void {
+  const reply = (message: Reply): void => port.postMessage(message);
+  port.on("message", ({ id, verb, argument }: Request) => {
+    try {
+      const run = verbs[verb];
+      if (run === undefined) throw new RangeError(`A store's thread was asked to "${verb}".`);
+      reply({ id, value: run(argument as never) });
+    } catch (error) {
+      reply({ id, failure: failureOf(error) });
+      return;
+    }
+    try {
+      after();
+    } catch (error) {
+      reply({ id: null, failure: failureOf(error) });
+    }
+  });
+}

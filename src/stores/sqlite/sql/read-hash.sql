@@ -1,0 +1,3 @@
+-- Reads the stored hash of one entry.
+-- ?1 seq
+SELECT hash FROM log WHERE seq = ?1;

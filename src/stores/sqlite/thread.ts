@@ -1,0 +1,82 @@
+/** The main thread's side of a worker: questions, answers, and the end. Money path: fails closed. */
+import { Worker } from "node:worker_threads";
+import type { BursarError } from "../../accounting/errors.js";
+import { errorOf, failureOf, type Reply, type WorkerStart } from "./messages.js";
+
+/** A worker thread that answers questions in order. */
+export interface Thread {
+  /** Asks; rejects once the thread has ended or failed. */
+  ask<T>(verb: string, argument?: unknown): Promise<T>;
+  /** Why nothing can be asked any more; null while all is well. */
+  failure(): BursarError | null;
+  /** Ends the thread at once. */
+  stop(): Promise<void>;
+}
+
+interface Waiting {
+  readonly resolve: (value: never) => void;
+  readonly reject: (error: BursarError) => void;
+}
+
+/** Where a worker's JavaScript is: beside this file, or in dist/ when this file still is TypeScript (in tests). */
+function workerUrl(name: string): URL {
+  const built = import.meta.url.endsWith(".ts") ? "../../../dist/stores/sqlite/" : "./";
+  return new URL(`${built}${name}.js`, import.meta.url);
+}
+
+/** Starts a worker and waits until it has opened the ledger; answers it with what it said first. */
+export async function openThread<T>(name: string, start: WorkerStart): Promise<{ thread: Thread; opened: T }> {
+  const worker = new Worker(workerUrl(name), { workerData: start });
+  const waiting = new Map<number, Waiting>();
+  let nextId = 0;
+  let failure: BursarError | null = null;
+
+  function fail(error: BursarError): void {
+    failure ??= error;
+    for (const one of waiting.values()) one.reject(failure);
+    waiting.clear();
+    worker.unref();
+  }
+
+  function wait<V>(id: number): Promise<V> {
+    if (failure !== null) return Promise.reject(failure);
+    // A thread keeps the process alive only while somebody waits for it.
+    worker.ref();
+    return new Promise<V>((resolve, reject) => {
+      waiting.set(id, { resolve, reject });
+    });
+  }
+
+  worker.on("message", ({ id, value, failure: found }: Reply) => {
+    if (id === null) {
+      fail(errorOf(found ?? failureOf(new Error("the thread ended without a reason"))));
+      return;
+    }
+    const one = waiting.get(id);
+    waiting.delete(id);
+    if (waiting.size === 0) worker.unref();
+    if (found === undefined) one?.resolve(value as never);
+    else one?.reject(errorOf(found));
+  });
+  worker.on("error", (error) => fail(errorOf(failureOf(error))));
+  worker.on("exit", () => fail(errorOf(failureOf(new Error("its thread has ended")))));
+
+  const thread: Thread = {
+    ask<V>(verb: string, argument?: unknown): Promise<V> {
+      nextId += 1;
+      const answer = wait<V>(nextId);
+      if (failure === null) worker.postMessage({ id: nextId, verb, argument });
+      return answer;
+    },
+    failure: () => failure,
+    async stop() {
+      await worker.terminate();
+    },
+  };
+  try {
+    return { thread, opened: await wait<T>(0) };
+  } catch (error) {
+    await worker.terminate();
+    throw error;
+  }
+}

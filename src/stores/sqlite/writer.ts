@@ -1,0 +1,171 @@
+/**
+ * The one connection that writes: a batch is one transaction is one sync. Everything here is synchronous and runs in the
+ * writing thread. Money path: fails closed — after the first failure nothing is written, synced or acknowledged again,
+ * because the system may have dropped what a failed sync was to save and would call the next one a success.
+ */
+
+import { BursarError } from "../../accounting/errors.js";
+import { apply } from "../../accounting/ledger/apply.js";
+import { chainHash } from "../../accounting/ledger/chain.js";
+import { nothingTouched } from "../../accounting/ledger/empty-state.js";
+import type { Entry } from "../../accounting/ledger/entry.js";
+import type { State, Touched } from "../../accounting/ledger/state.js";
+import { type ChainEnd, corrupt, sha256 } from "./chain-check.js";
+import { isDamage, loadDriver, makeDurable, openConnection, prepareQuery, type SqlConnection } from "./driver.js";
+import { openHead, readHead } from "./head-file.js";
+import { layoutOf, readSql } from "./layout.js";
+import { type Loaded, lastSeq, loadLedger } from "./load.js";
+import { migrate, readMigrations } from "./schema.js";
+import { openDigest, touchedRows } from "./state-rows.js";
+
+/** Entries after which the state is written down, so that a start folds no more than these. */
+export const CHECKPOINT_ENTRIES = 20_000;
+/** Entries after which the WAL is copied into the database. */
+const WAL_ENTRIES = 5_000;
+
+/** What the writing thread found and may do. Every function throws on failure, and then always. */
+export interface Writer {
+  readonly loaded: Loaded;
+  /** Which opening for writing this is; grows with each. */
+  readonly epoch: number;
+  /** Makes entries durable: their JSON texts, in order, numbered on from the last one. */
+  append(jsons: readonly string[]): void;
+  /** Takes what was appended into the writer's own state, and writes that down when it is due. */
+  fold(): void;
+  /** Writes the state down, empties the WAL and closes. */
+  close(): void;
+}
+
+interface Open {
+  readonly connection: SqlConnection;
+  readonly loaded: Loaded;
+  readonly epoch: number;
+}
+
+function openLedger(connection: SqlConnection, head: string): Open {
+  makeDurable(connection);
+  migrate(connection, readMigrations());
+  const loaded = loadLedger(connection, readHead(head));
+  const epoch = Number(prepareQuery(connection, readSql("next-epoch"))()[0]?.[0]);
+  return { connection, loaded, epoch };
+}
+
+/** SQLite's own word for damage becomes `ledger_corrupt`; the entry named is the first that cannot be vouched for. */
+function asCorrupt(connection: SqlConnection, error: unknown): unknown {
+  if (error instanceof BursarError || !isDamage(error)) return error;
+  try {
+    return corrupt(lastSeq(connection), "or one before it cannot be read: the database file is damaged", error);
+  } catch {
+    // Not even the number of the last entry can be read.
+    return corrupt(1, "or a later one cannot be read: the database file is damaged", error);
+  }
+}
+
+/** Writes the parts of the state that changed, and the digest over all of them, in one transaction. */
+function openCheckpointer(connection: SqlConnection): (state: State, touched: Touched, end: ChainEnd) => void {
+  const put = connection.prepare(readSql("put-state"));
+  const drop = connection.prepare(readSql("drop-state"));
+  const move = connection.prepare(readSql("put-checkpoint"));
+  const readState = prepareQuery(connection, readSql("read-state"));
+  return (state, touched, end) => {
+    connection.exec("BEGIN IMMEDIATE");
+    for (const { kind, key, json } of touchedRows(state, touched)) {
+      if (json === null) drop.run(kind, key);
+      else put.run(kind, key, json);
+    }
+    const digest = openDigest();
+    for (const [kind, key, json] of readState()) digest.add({ kind: String(kind), key: String(key), json: String(json) });
+    move.run(state.seq, state.at, end.hash, state.budgets_version, digest.hex());
+    connection.exec("COMMIT");
+  };
+}
+
+/** Opens the ledger of a prepared data directory for writing. The caller holds the directory's lock. */
+export async function openWriter(options: { directory: string; driver: string }): Promise<Writer> {
+  const layout = layoutOf(options.directory);
+  const Driver = await loadDriver(options.driver);
+  const connection = openConnection(Driver, { path: layout.ledger, mode: "write", driver: options.driver });
+  try {
+    return startWriter(openLedger(connection, layout.head), layout.head);
+  } catch (error) {
+    const cause = asCorrupt(connection, error);
+    connection.close();
+    throw cause;
+  }
+}
+
+function startWriter({ connection, loaded, epoch }: Open, headPath: string): Writer {
+  const { state } = loaded;
+  const insert = connection.prepare(readSql("append-line"));
+  const head = openHead(headPath);
+  const checkpoint = openCheckpointer(connection);
+  let end = loaded.end;
+  let touched = loaded.touched;
+  let unfolded: Entry[] = [];
+  let sinceCheckpoint = loaded.folded;
+  let sinceCopy = 0;
+  let failure: unknown;
+
+  /** Runs one step, or nothing any more once a step has failed. */
+  function once(step: () => void): void {
+    if (failure !== undefined) throw failure;
+    try {
+      step();
+    } catch (error) {
+      failure = error ?? new Error("The step failed and did not say why.");
+      throw failure;
+    }
+  }
+
+  function insertEntry(entry: Entry, json: string): void {
+    if (entry.seq !== end.seq + 1) throw new RangeError(`Entry ${entry.seq} does not follow entry ${end.seq}.`);
+    const hash = chainHash({ previous: end.hash, json, sha256 });
+    const call = "call_id" in entry ? entry.call_id : null;
+    const attempt = "attempt_id" in entry ? entry.attempt_id : null;
+    insert.run(entry.seq, entry.at, entry.type, call, attempt, json, Buffer.from(hash, "hex"));
+    end = { seq: entry.seq, hash };
+  }
+
+  function writeCheckpoint(): void {
+    checkpoint(state, touched, end);
+    touched = nothingTouched();
+    sinceCheckpoint = 0;
+  }
+
+  function foldAppended(): void {
+    for (const entry of unfolded) apply(state, entry, touched);
+    sinceCheckpoint += unfolded.length;
+    sinceCopy += unfolded.length;
+    unfolded = [];
+    if (sinceCheckpoint >= CHECKPOINT_ENTRIES) writeCheckpoint();
+    if (sinceCopy < WAL_ENTRIES) return;
+    // PASSIVE waits for no reader; what a reader holds up is copied the next time.
+    prepareQuery(connection, "PRAGMA wal_checkpoint(PASSIVE)")();
+    sinceCopy = 0;
+  }
+
+  return {
+    loaded,
+    epoch,
+    append: (jsons) =>
+      once(() => {
+        const entries = jsons.map((json) => JSON.parse(json) as Entry);
+        connection.exec("BEGIN IMMEDIATE");
+        entries.forEach((entry, index) => {
+          insertEntry(entry, jsons[index] as string);
+        });
+        connection.exec("COMMIT");
+        head.write(end);
+        unfolded.push(...entries);
+      }),
+    fold: () => once(foldAppended),
+    close: () =>
+      once(() => {
+        foldAppended();
+        if (sinceCheckpoint > 0) writeCheckpoint();
+        prepareQuery(connection, "PRAGMA wal_checkpoint(TRUNCATE)")();
+        connection.close();
+        head.close();
+      }),
+  };
+}
