@@ -1,0 +1,125 @@
+/** Who serves a model. Money path: fails closed — a model that no configured provider serves in the dialect is refused. */
+import { BursarError } from "../accounting/errors.js";
+import type { PriceBook, PriceRow } from "../accounting/price/price-row.js";
+import type { Candidate, Catalog, DialectName, Upstream } from "../call/needs.js";
+
+/** A configured provider, open. */
+export interface ServedProvider {
+  readonly name: string;
+  readonly kind: "openai" | "anthropic" | "openai-compatible" | "simulated";
+  /** One upstream per dialect it speaks; null where its key is missing. */
+  readonly upstreams: ReadonlyMap<DialectName, Upstream | null>;
+  /** Every model of it is explicitly free (a local server). */
+  readonly free: boolean;
+  /** Simulates the models of this provider only (no-config mode); absent: of every provider. */
+  readonly simulates?: string;
+}
+
+/** A model name as a client writes it, taken apart. */
+interface Asked {
+  readonly text: string;
+  readonly prefix: string | null;
+  readonly rest: string;
+}
+
+function askedFor(model: string): Asked {
+  const text = model.trim();
+  const slash = text.indexOf("/");
+  return slash > 0
+    ? { text, prefix: text.slice(0, slash).toLowerCase(), rest: text.slice(slash + 1) }
+    : { text, prefix: null, rest: text };
+}
+
+/** The explicit zero of a provider that says `free: true`. */
+function freeRow(provider: string, model: string): PriceRow {
+  return {
+    id: `free:${provider}/${model}`,
+    model: `${provider}/${model}`,
+    provider,
+    pico: { input_fresh: 0n, cache_read: 0n, cache_write_5m: 0n, cache_write_1h: 0n, output_text: 0n, reasoning: 0n },
+    tiers: [],
+    multipliers: {},
+    free: true,
+    context_window: null,
+    output_max: null,
+    hides_reasoning: false,
+  };
+}
+
+/** Provider whose prices and names apply: a simulator stands in for the model's own provider. */
+function priced(
+  prices: PriceBook,
+  served: ServedProvider,
+  asked: Asked,
+  at: number,
+): { provider: string; model: string; price: PriceRow | null } {
+  const simulated = served.kind === "simulated";
+  const named = asked.prefix !== null && prices.providerOf(asked.rest) !== null && simulated ? asked.prefix : null;
+  const provider = simulated ? (named ?? prices.providerOf(asked.text) ?? served.name) : served.name;
+  const model = asked.prefix === served.name || named !== null ? asked.rest : asked.text;
+  if (served.free) return { provider, model, price: freeRow(provider, model) };
+  const byKind = served.kind === "openai" || served.kind === "anthropic" ? served.kind : provider;
+  return { provider, model, price: prices.resolve({ provider: simulated ? provider : byKind, model, at }) };
+}
+
+function serves(prices: PriceBook, served: ServedProvider, asked: Asked, dialect: DialectName): boolean {
+  if (!served.upstreams.has(dialect)) return false;
+  if (asked.prefix === served.name) return true;
+  const owner = prices.providerOf(asked.text);
+  if (served.kind === "simulated") {
+    const ownDialect = owner === "anthropic" ? "anthropic-messages" : "openai-chat";
+    const one = served.simulates === undefined || served.simulates === owner || asked.prefix === served.simulates;
+    return owner !== null && one && ownDialect === dialect;
+  }
+  return owner === served.kind || owner === served.name;
+}
+
+/** Resolves models over the configured providers; real ones come before simulated ones. */
+export function openCatalog(options: { providers: readonly ServedProvider[]; prices: PriceBook }): Catalog {
+  const { prices } = options;
+  const providers = [...options.providers].sort((a, b) => Number(a.kind === "simulated") - Number(b.kind === "simulated"));
+  return {
+    candidates({ dialect, model, at }) {
+      const asked = askedFor(model);
+      if (asked.rest === "" || asked.text.length > 256) {
+        throw new BursarError("model_unknown", `The model ${JSON.stringify(model.slice(0, 256))} is not a name.`);
+      }
+      const found: Candidate[] = [];
+      for (const served of providers) {
+        if (!serves(prices, served, asked, dialect)) continue;
+        const upstream = served.upstreams.get(dialect);
+        if (upstream === null || upstream === undefined) {
+          const variable = `${served.name.toUpperCase()}_API_KEY`;
+          throw new BursarError(
+            "provider_key_missing",
+            `The provider "${served.name}" has no key. Set ${variable}, or providers.${served.name}.api_key.`,
+          );
+        }
+        const { provider, model: name, price } = priced(prices, served, asked, at);
+        const canonical = price?.model ?? `${provider}/${name.toLowerCase()}`;
+        const sent = asked.prefix === served.name || asked.prefix === provider ? name : asked.text;
+        found.push({ upstream, provider, model: sent, canonical, price, dearest: price ?? prices.dearest(provider, at) });
+      }
+      const first = found[0];
+      if (first !== undefined) return [first];
+      throw new BursarError("model_unknown", unknownText({ providers, prices, asked, dialect }));
+    },
+  };
+}
+
+function unknownText(of: {
+  providers: readonly ServedProvider[];
+  prices: PriceBook;
+  asked: Asked;
+  dialect: DialectName;
+}): string {
+  const names = of.providers.map((served) => served.name).join(", ");
+  const owner = of.prices.providerOf(of.asked.text);
+  if (owner === "anthropic" && of.dialect === "openai-chat") {
+    return `"${of.asked.text}" is an Anthropic model; call it by POST /v1/messages (translation between dialects is not built yet).`;
+  }
+  if (owner === "openai" && of.dialect === "anthropic-messages") {
+    return `"${of.asked.text}" is an OpenAI model; call it by POST /v1/chat/completions (translation between dialects is not built yet).`;
+  }
+  return `No provider serves "${of.asked.text}". Configured: ${names === "" ? "none" : names}. A local model is asked for as provider/model.`;
+}
