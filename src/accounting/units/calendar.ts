@@ -36,7 +36,7 @@ export interface CalendarBounds {
 const SLICE_MS = { minute: 60_000, hour: 3_600_000 } as const;
 
 /**
- * The window of `unit` that holds `at`. Pure but for the time zone rules of the runtime; some 20–100 µs, so keep what it
+ * The window of `unit` that holds `at`. Pure but for the time zone rules of the runtime; some 20–40 µs, so keep what it
  * says while `at` stays inside. Throws RangeError for an unknown zone, an instant that is not one, or an anchor outside 1–31.
  */
 export function calendarWindow(query: CalendarQuery): CalendarBounds {
