@@ -27,10 +27,7 @@ async function run(port: NonNullable<typeof parentPort>): Promise<void> {
     /** Checks the next chunk of the chain; throws `ledger_corrupt` at the first entry that does not follow. */
     audit: (end: ChainEnd): ChainEnd => rows(end.seq + 1).reduce(passRow, end),
     checkpoint: () => loadCheckpoint(connection),
-    close: () => {
-      connection.close();
-      port.close();
-    },
+    close: () => void connection.close(),
   };
   port.postMessage({ id: 0 });
   servePort(port, verbs);

@@ -6,24 +6,31 @@ import { failureOf, type Reply, type Request } from "./messages.js";
 export type Verbs = Readonly<Record<string, (argument: never) => unknown>>;
 
 /**
- * Answers questions from a port. `after` runs once an answer is on its way, so that work nobody waits for delays nobody;
- * its failure is told without an id.
+ * Answers questions from a port. `after` runs once an answer is on its way, so that work nobody waits for delays nobody.
+ * Where it throws, nothing can be asked any more, and that is told without an id.
  */
 export function servePort(port: MessagePort, verbs: Verbs, after: () => void = () => undefined): void {
   const reply = (message: Reply): void => port.postMessage(message);
-  port.on("message", ({ id, verb, argument }: Request) => {
+
+  function answer({ id, verb, argument }: Request): Reply {
     try {
       const run = verbs[verb];
       if (run === undefined) throw new RangeError(`A store's thread was asked to "${verb}".`);
-      reply({ id, value: run(argument as never) });
+      return { id, value: run(argument as never) };
     } catch (error) {
-      reply({ id, failure: failureOf(error) });
-      return;
+      return { id, failure: failureOf(error) };
     }
+  }
+
+  port.on("message", (request: Request) => {
+    const answered = answer(request);
+    // The end comes before the failed answer, so that whoever hears of the failure finds the thread ended.
+    if (answered.failure === undefined) reply(answered);
     try {
       after();
     } catch (error) {
       reply({ id: null, failure: failureOf(error) });
     }
+    if (answered.failure !== undefined) reply(answered);
   });
 }

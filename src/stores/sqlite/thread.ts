@@ -9,6 +9,8 @@ export interface Thread {
   ask<T>(verb: string, argument?: unknown): Promise<T>;
   /** Why nothing can be asked any more; null while all is well. */
   failure(): BursarError | null;
+  /** Closes the connection in the thread, then ends it. */
+  close(): Promise<void>;
   /** Ends the thread at once. */
   stop(): Promise<void>;
 }
@@ -69,6 +71,13 @@ export async function openThread<T>(name: string, start: WorkerStart): Promise<{
       return answer;
     },
     failure: () => failure,
+    async close() {
+      try {
+        await thread.ask("close");
+      } finally {
+        await worker.terminate();
+      }
+    },
     async stop() {
       await worker.terminate();
     },

@@ -117,6 +117,6 @@ export async function verifyFile(directory: string, options: { driver?: string }
       violations.push(...(await balanceViolations(reader, checkpoint, verified)));
     return { ...verified, violations: violations.sort((a, b) => a.seq - b.seq) };
   } finally {
-    await reader.ask("close").catch(() => reader.stop());
+    await reader.close();
   }
 }

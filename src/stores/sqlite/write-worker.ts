@@ -16,7 +16,6 @@ async function run(port: NonNullable<typeof parentPort>): Promise<void> {
     const close = (): void => {
       writer.close();
       closed = true;
-      port.close();
     };
     const fold = (): void => {
       if (!closed) writer.fold();

@@ -15,7 +15,7 @@ import { isDamage, loadDriver, makeDurable, openConnection, prepareQuery, type S
 import { openHead, readHead } from "./head-file.js";
 import { layoutOf, readSql } from "./layout.js";
 import { type Loaded, lastSeq, loadLedger } from "./load.js";
-import { migrate, readMigrations } from "./schema.js";
+import { checkSchema, migrate, readMigrations } from "./schema.js";
 import { openDigest, touchedRows } from "./state-rows.js";
 
 /** Entries after which the state is written down, so that a start folds no more than these. */
@@ -43,8 +43,11 @@ interface Open {
 }
 
 function openLedger(connection: SqlConnection, head: string): Open {
+  const migrations = readMigrations();
+  // Before anything is set: a file of somebody else's, or of a newer Bursar, is left as it is.
+  checkSchema(connection, migrations);
   makeDurable(connection);
-  migrate(connection, readMigrations());
+  migrate(connection, migrations);
   const loaded = loadLedger(connection, readHead(head));
   const epoch = Number(prepareQuery(connection, readSql("next-epoch"))()[0]?.[0]);
   return { connection, loaded, epoch };
