@@ -3,7 +3,7 @@ import type { Attribution } from "../accounting/budget/budget.js";
 import type { AccountView } from "../accounting/ledger/command.js";
 import type { Identified, KeyIdentity } from "./identify.js";
 import type { ParsedRequest } from "./message.js";
-import type { CallNeeds, Candidate, Dialect } from "./needs.js";
+import type { CallNeeds, Candidate, Catalog, Dialect } from "./needs.js";
 
 /** A call as a surface hands it over. */
 export interface CallRequest {
@@ -16,6 +16,8 @@ export interface CallRequest {
   readonly headers: Readonly<Record<string, string>>;
   readonly path_agent?: string;
   readonly key: KeyIdentity;
+  /** Who serves this call, where the surface knows better (the SDK: the wrapped client's own connection). */
+  readonly catalog?: Catalog;
   /** Aborts when the client leaves. */
   readonly signal: AbortSignal;
 }

@@ -49,12 +49,13 @@ test("a call that names no agent belongs to unattributed", () => {
 });
 
 test("names with control characters, overlong names and fractional steps are refused by name", () => {
-  for (const headers of [
+  const hostile: readonly Record<string, string>[] = [
     { "x-bursar-agent": "a\r\nb" },
     { "x-bursar-agent": "x".repeat(257) },
     { "x-bursar-step": "1.5" },
     { "x-bursar-task": "\u0000" },
-  ]) {
+  ];
+  for (const headers of hostile) {
     expect(() => identify(trusted, { headers })).toThrow(BursarError);
   }
 });

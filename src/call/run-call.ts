@@ -61,7 +61,7 @@ function admissible(road: RoadParts, request: CallRequest, callId: string): Admi
     ...(request.path_agent === undefined ? {} : { path_agent: request.path_agent }),
   };
   const identified = identify(key, claims);
-  const found = needs.catalog.candidates({ dialect: dialect.name, model: parsed.model, at: startedAt });
+  const found = (request.catalog ?? needs.catalog).candidates({ dialect: dialect.name, model: parsed.model, at: startedAt });
   const candidates = planCall({ parsed, candidates: found });
   const first = candidates[0];
   if (first === undefined)
