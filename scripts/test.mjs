@@ -95,6 +95,7 @@ function runAll(args) {
     check("build", ["scripts/build.mjs"]),
     check("types", ["node_modules/typescript/bin/tsc", "--noEmit", "-p", "."]),
     check("style", ["test/node_modules/@biomejs/biome/bin/biome", "check", "--error-on-warnings"]),
+    check("nothing unused", ["test/node_modules/knip/bin/knip.js", "--no-progress", "--no-config-hints"]),
   ];
   return sum([...checks, vitest(["--allowOnly=false", "--exclude=test/long/**", ...args], args.length === 0)]);
 }
