@@ -103,19 +103,26 @@ function skipString(walk: Walk): void {
   }
 }
 
+/** Parses JSON text that begins at byte `start`. The parser's own message quotes the body, so it is not passed on. */
+function parsed(text: string, start: number): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    const position = error instanceof Error ? /position (\d+)/.exec(error.message)?.[1] : undefined;
+    const where = position === undefined ? "" : ` near character ${start + Number(position)}`;
+    return refuse(`The body is not valid JSON: a string or a number in it is malformed${where}.`);
+  }
+}
+
 /** Reads a key, escapes resolved. `at` stands on its opening quote and moves behind the closing one. */
 function readKey(walk: Walk): string {
   const start = walk.at;
   if (walk.bytes[start] !== QUOTE) unexpected(walk);
   skipString(walk);
   if (++walk.keys > KEYS_MAX) refuse(`The body has more than ${KEYS_MAX} keys.`);
-  const plain = walk.bytes.latin1Slice(start + 1, walk.at - 1);
+  const plain = walk.bytes.toString("latin1", start + 1, walk.at - 1);
   if (!/[\\\x80-\xff]/.test(plain)) return plain;
-  try {
-    return JSON.parse(walk.bytes.toString("utf8", start, walk.at)) as string;
-  } catch (cause) {
-    throw new BursarError("invalid_request", `The body is not valid JSON: the key at byte ${start} is malformed.`, {}, { cause });
-  }
+  return parsed(walk.bytes.toString("utf8", start, walk.at), start) as string;
 }
 
 /** Remembers the keys of one object and refuses one that comes twice. */
@@ -125,9 +132,13 @@ function openKeys(): (key: string) => void {
   return (key) => {
     const twice = many === null ? few.includes(key) : many.has(key);
     if (twice) {
-      throw new BursarError("invalid_request", `The key ${JSON.stringify(key)} stands twice in one object; which one counts is unclear.`, {
-        parameter: key,
-      });
+      throw new BursarError(
+        "invalid_request",
+        `The key ${JSON.stringify(key)} stands twice in one object; which one counts is unclear.`,
+        {
+          parameter: key,
+        },
+      );
     }
     if (many !== null) many.add(key);
     else if (few.push(key) > LINEAR_KEYS) many = new Set(few);
@@ -193,13 +204,14 @@ function skipArray(walk: Walk, depth: number, visit?: (element: Range) => void):
 
 function skipValue(walk: Walk, options: { depth: number; inConstructor: boolean }): void {
   const byte = next(walk);
-  if (byte === QUOTE) return skipString(walk);
-  if (byte === OPEN_OBJECT || byte === OPEN_ARRAY) {
+  if (byte === QUOTE) skipString(walk);
+  else if (byte !== OPEN_OBJECT && byte !== OPEN_ARRAY) skipLiteral(walk);
+  else {
     const depth = options.depth + 1;
     if (depth > DEPTH_MAX) refuse(`The body is nested deeper than ${DEPTH_MAX} levels.`);
-    return byte === OPEN_OBJECT ? skipObject(walk, { ...options, depth }) : skipArray(walk, depth);
+    if (byte === OPEN_OBJECT) skipObject(walk, { ...options, depth });
+    else skipArray(walk, depth);
   }
-  skipLiteral(walk);
 }
 
 const LITERAL = /^(?:true|false|null|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?)$/;
@@ -214,7 +226,7 @@ function skipLiteral(walk: Walk): void {
     if (byte === COMMA || byte === CLOSE_OBJECT || byte === CLOSE_ARRAY || byte <= 0x20) break;
     at++;
   }
-  if (at - start > 400 || !LITERAL.test(bytes.latin1Slice(start, at))) unexpected(walk);
+  if (at - start > 400 || !LITERAL.test(bytes.toString("latin1", start, at))) unexpected(walk);
   walk.at = at;
 }
 
@@ -259,15 +271,13 @@ export function elementsOf(bytes: Uint8Array, field: Field): readonly Range[] {
  * A JSON object's fields and its value. Throws `invalid_request` for all that `topLevel` refuses, and for bytes that are
  * not valid UTF-8 or not valid JSON. Numbers are doubles: money never travels in these.
  */
-export function readObject(bytes: Uint8Array): { readonly fields: readonly Field[]; readonly value: Readonly<Record<string, unknown>> } {
+export function readObject(bytes: Uint8Array): {
+  readonly fields: readonly Field[];
+  readonly value: Readonly<Record<string, unknown>>;
+} {
   const fields = topLevel(bytes);
   if (!isUtf8(bytes)) refuse("The body is not valid UTF-8.");
-  try {
-    return { fields, value: JSON.parse(view(bytes).toString("utf8")) as Record<string, unknown> };
-  } catch (cause) {
-    const why = cause instanceof Error ? cause.message : String(cause);
-    throw new BursarError("invalid_request", `The body is not valid JSON: ${why.replace(/[^\x20-\x7e]/g, "?").slice(0, 160)}`, {}, { cause });
-  }
+  return { fields, value: parsed(view(bytes).toString("utf8"), 0) as Record<string, unknown> };
 }
 
 /**

@@ -112,16 +112,16 @@ export function eventFields(raw: Uint8Array): EventFields {
   let data: string | null = null;
   for (const line of text.split(LINE_END)) {
     if (line.startsWith("data:")) {
-      const value = valueOf(line, 5);
+      const value = valueFrom(line, 5);
       data = data === null ? value : `${data}\n${value}`;
-    } else if (line.startsWith("event:")) event = valueOf(line, 6);
+    } else if (line.startsWith("event:")) event = valueFrom(line, 6);
     else if (line === "data") data = data === null ? "" : `${data}\n`;
   }
   return { event, data };
 }
 
 /** The spec takes exactly one space off a value's front. */
-function valueOf(line: string, from: number): string {
+function valueFrom(line: string, from: number): string {
   return line.charCodeAt(from) === 0x20 ? line.slice(from + 1) : line.slice(from);
 }
 

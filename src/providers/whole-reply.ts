@@ -1,0 +1,37 @@
+/** What whole replies of all dialects share. Money path: fails closed. */
+import type { Usage } from "../accounting/meter/usage.js";
+import type { ReplyRead } from "../call/needs.js";
+import { type Fields, isObject } from "./request-fields.js";
+import type { UsageRead } from "./usage-count.js";
+
+/** The answer for what is no reply of the dialect. */
+export const NO_REPLY: ReplyRead = {
+  valid: false,
+  usage: null,
+  metered_output: 0,
+  response_id: null,
+  model: null,
+  flags: ["invalid_reply"],
+};
+
+/** A reply's JSON object; null when it is anything else: empty, a page, an array, broken. */
+export function parseReply(body: Uint8Array): Fields | null {
+  try {
+    const reply: unknown = JSON.parse(Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString("utf8"));
+    return isObject(reply) ? reply : null;
+  } catch (error) {
+    if (error instanceof SyntaxError) return null;
+    throw error;
+  }
+}
+
+/** Usage and flags of a reply; a rejected usage leaves null and says why. */
+export function replyUsage(read: UsageRead | null, model: string | null): { usage: Usage | null; flags: readonly string[] } {
+  if (read === null) return { usage: null, flags: [] };
+  if (!read.ok) return { usage: null, flags: [`usage_invalid:${read.why}`] };
+  const tier = read.service_tier === undefined ? {} : { service_tier: read.service_tier };
+  return {
+    usage: { counts: read.counts, evidence: "provider", ...tier, ...(model === null ? {} : { model }) },
+    flags: read.flags,
+  };
+}
