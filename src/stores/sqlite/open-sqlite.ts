@@ -189,11 +189,17 @@ export async function openSqlite(options: SqliteOptions): Promise<SqlitePersiste
   prepareDirectory(layout);
   const lock = await lockDirectory(layout, { address: options.address ?? null, since: options.clock.now() });
   const start = { directory: options.directory, driver: options.driver ?? DEFAULT_DRIVER };
+  // Both at once: starting a thread takes longer than opening a ledger.
+  const reading = openThread<null>("read-worker", start);
   try {
     const { thread: writer, opened } = await openThread<Opened>("write-worker", start);
-    const { thread: reader } = await openThread<null>("read-worker", start);
+    const { thread: reader } = await reading;
     return assemble({ lock, writer, reader, opened, disk: await watchDisk(options) }, options);
   } catch (error) {
+    await reading.then(
+      ({ thread }) => thread.stop(),
+      () => undefined,
+    );
     lock.release();
     throw error;
   }

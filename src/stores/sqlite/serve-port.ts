@@ -9,12 +9,12 @@ export type Verbs = Readonly<Record<string, (argument: never) => unknown>>;
  * Answers questions from a port. `after` runs once an answer is on its way, so that work nobody waits for delays nobody.
  * Where it throws, nothing can be asked any more, and that is told without an id.
  */
-export function servePort(port: MessagePort, verbs: Verbs, after: () => void = () => undefined): void {
+export function servePort(port: MessagePort, verbs: () => Verbs, after: () => void = () => undefined): void {
   const reply = (message: Reply): void => port.postMessage(message);
 
   function answer({ id, verb, argument }: Request): Reply {
     try {
-      const run = verbs[verb];
+      const run = verbs()[verb];
       if (run === undefined) throw new RangeError(`A store's thread was asked to "${verb}".`);
       return { id, value: run(argument as never) };
     } catch (error) {

@@ -20,7 +20,8 @@ async function run(port: NonNullable<typeof parentPort>): Promise<void> {
     const fold = (): void => {
       if (!closed) writer.fold();
     };
-    servePort(port, { append: (jsons: readonly string[]) => writer.append(jsons), close }, fold);
+    const verbs = { append: (jsons: readonly string[]) => writer.append(jsons), close };
+    servePort(port, () => verbs, fold);
   } catch (error) {
     reply({ id: 0, failure: failureOf(error) });
   }
