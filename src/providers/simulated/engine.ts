@@ -1,0 +1,295 @@
+/**
+ * The simulated provider without a socket: reads a request, decides what it will say, and produces it no faster than the
+ * reader takes it, billing each token as it is made. Money path: fails closed — what was made is billed, heard or not.
+ */
+import { type Clock, type DialectName, UpstreamFailure } from "../../call/needs.js";
+import { type AnswerPlan, answerSteps } from "./answer.js";
+import { anthropicRendering } from "./anthropic-rendering.js";
+import { type Bill, type LineStart, type OpenLine, openBillBook } from "./bill.js";
+import { fingerprint, idChars } from "./chance.js";
+import { openAiRendering } from "./openai-rendering.js";
+import { openPacer, type Pace, paceOf } from "./pace.js";
+import { type ModelTable, openModelTable, type SimulatedModel, type WrittenModel } from "./price-table.js";
+import { type Production, pauseStream, produceStream, produceWhole, stopsOf } from "./produce.js";
+import { faultRefusal, Refusal, refusalBody } from "./refusal.js";
+import type { Rendering, ReplyHead } from "./rendering.js";
+import { readRequest, type SimulatedRequest } from "./request.js";
+import { type Fault, faultTokens, readSteering, type Steering, SteeringError } from "./steering.js";
+import { errorPermille } from "./tokenizer.js";
+
+/** How a simulator behaves unless a request's headers say otherwise. */
+export interface SimulatorOptions {
+  readonly clock: Clock;
+  /** The same seed and request give the same answer. Default `"bursar"`. */
+  readonly seed?: string;
+  /** `model` (default): as fast as a real model of that name; `none`: at once. */
+  readonly latency?: "model" | "none";
+  /** `seeded` (default): each model's token count is off by its own factor of 0.8 … 1.3; `none`: by nothing. */
+  readonly token_error?: "seeded" | "none";
+  /** Further models, e.g. with round prices for tests. */
+  readonly models?: readonly WrittenModel[];
+  /** Lines that the bill keeps; default 100,000. */
+  readonly lines_max?: number;
+}
+
+/** An answer; `body` may throw UpstreamFailure (`reset`, `aborted`). */
+export interface SimulatedAnswer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: AsyncIterable<Uint8Array>;
+}
+
+/** What reaches the simulator. Header names in lower case. */
+export interface Arrival {
+  readonly dialect: DialectName;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: Uint8Array;
+}
+
+/** The simulated provider. */
+export interface SimulatorEngine {
+  /** Rejects with UpstreamFailure when the connection is to break before an answer. */
+  answer(arrival: Arrival, signal: AbortSignal): Promise<SimulatedAnswer>;
+  bill(): Bill;
+  clearBill(): void;
+  readonly table: ModelTable;
+}
+
+interface Engine {
+  readonly options: SimulatorOptions;
+  readonly seed: string;
+  readonly table: ModelTable;
+  readonly book: ReturnType<typeof openBillBook>;
+  readonly attempts: Map<string, number>;
+}
+
+/** One request on its way. */
+interface Running {
+  readonly engine: Engine;
+  readonly dialect: DialectName;
+  readonly number: number;
+  readonly hex: string;
+  readonly steering: Steering;
+  readonly request: SimulatedRequest;
+  readonly model: SimulatedModel;
+  readonly faults: readonly Fault[];
+}
+
+const KEYS_MAX = 10_000;
+/** Anthropic caches no prefix shorter than this: https://platform.claude.com/docs/en/build-with-claude/prompt-caching */
+const CACHEABLE_MIN = 1024;
+
+/** Opens a simulator. */
+export function openEngine(options: SimulatorOptions): SimulatorEngine {
+  const engine: Engine = {
+    options,
+    seed: options.seed ?? "bursar",
+    table: openModelTable(options.models),
+    book: openBillBook(options.lines_max),
+    attempts: new Map(),
+  };
+  let number = 0;
+  return {
+    answer: (arrival, signal) => {
+      number += 1;
+      return answer(engine, arrival, { number, signal });
+    },
+    bill: engine.book.bill,
+    clearBill: engine.book.clear,
+    table: engine.table,
+  };
+}
+
+/** Faults that are still active: `429*2` counts the requests with the same key (default: the same conversation). */
+function activeFaults(engine: Engine, steering: Steering, conversation: string): readonly Fault[] {
+  if (steering.faults.every((fault) => fault.times === null)) return steering.faults;
+  const key = steering.key ?? conversation;
+  const attempt = (engine.attempts.get(key) ?? 0) + 1;
+  engine.attempts.delete(key);
+  engine.attempts.set(key, attempt);
+  if (engine.attempts.size > KEYS_MAX) {
+    const first = engine.attempts.keys().next();
+    if (first.done !== true) engine.attempts.delete(first.value);
+  }
+  return steering.faults.filter((fault) => fault.times === null || attempt <= fault.times);
+}
+
+function read(engine: Engine, arrival: Arrival, number: number): Running {
+  const steering = steeringOf(arrival);
+  const { dialect } = arrival;
+  const request = readRequest(dialect, arrival.body, (model) => engine.table.find(model)?.reasons ?? false);
+  const model = engine.table.find(request.model);
+  if (model === null)
+    throw new Refusal(404, `The model \`${request.model}\` does not exist.`, { param: "model", code: "model_not_found" });
+  const hex = fingerprint(engine.seed, steering.seed, model.name, request.conversation);
+  return { engine, dialect, number, hex, steering, request, model, faults: activeFaults(engine, steering, hex) };
+}
+
+function steeringOf(arrival: Arrival): Steering {
+  try {
+    return readSteering(arrival.headers);
+  } catch (error) {
+    if (error instanceof SteeringError) throw new Refusal(400, error.message);
+    throw error;
+  }
+}
+
+function headersOf(dialect: DialectName, id: string, type: string): Record<string, string> {
+  const request = dialect === "openai-chat" ? "x-request-id" : "request-id";
+  return { "content-type": type, [request]: `req_${id}` };
+}
+
+async function* once(text: string): AsyncGenerator<Uint8Array> {
+  yield Buffer.from(text);
+}
+
+function refused(running: { dialect: DialectName; id: string; line: OpenLine }, refusal: Refusal): SimulatedAnswer {
+  const { dialect, id, line } = running;
+  line.status = refusal.status;
+  line.close("refused");
+  const waits: Record<string, string> = refusal.status === 429 ? { "retry-after": "1", "retry-after-ms": "100" } : {};
+  return {
+    status: refusal.status,
+    headers: { ...headersOf(dialect, id, "application/json"), ...waits },
+    body: once(refusalBody(refusal, dialect, `req_${id}`)),
+  };
+}
+
+async function answer(
+  engine: Engine,
+  arrival: Arrival,
+  at: { readonly number: number; readonly signal: AbortSignal },
+): Promise<SimulatedAnswer> {
+  const { number, signal } = at;
+  const { dialect } = arrival;
+  const id = idChars(fingerprint(engine.seed, String(number), arrival.body), 24);
+  let running: Running;
+  try {
+    running = read(engine, arrival, number);
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error;
+    const start = { id, number, model: "", dialect, stream: false, cap: null, key: null, faults: [] };
+    return refused({ dialect, id, line: engine.book.open(start, null) }, error);
+  }
+  const { faults } = running;
+  const status = faults.find((fault) => fault.kind === "status")?.status ?? null;
+  const nothing = faults.some((fault) => fault.kind === "reset-before");
+  const free = nothing || (status !== null && status !== 500);
+  const line = engine.book.open(startOf(running, id), free ? null : running.model);
+  if (nothing) {
+    line.close("reset");
+    throw new UpstreamFailure("reset", "The simulator closed the connection before it answered.");
+  }
+  if (!free) takeInput(running, line);
+  if (status !== null) return refused({ dialect, id, line }, faultRefusal(status));
+  return reply(running, line, signal);
+}
+
+function startOf(running: Running, id: string): LineStart {
+  const { request, number, dialect, steering, faults } = running;
+  const prefix = dialect === "openai-chat" ? "chatcmpl-" : "msg_01";
+  return {
+    id: `${prefix}${id}`,
+    number,
+    dialect,
+    model: request.model,
+    stream: request.stream,
+    cap: request.cap,
+    key: steering.key,
+    faults: faults.map((fault) => fault.text),
+  };
+}
+
+/** Bills the input: the provider has read it once the request is accepted. */
+function takeInput(running: Running, line: OpenLine): void {
+  const { steering, request, model } = running;
+  const { consumption } = line;
+  const error = permilleOf(running);
+  if (steering.input !== null && !request.marks_cache) {
+    consumption.input = steering.input;
+    consumption.cached = Math.min(steering.cached ?? 0, steering.input);
+    return;
+  }
+  const prompt = request.prompt();
+  const tokens = (size: { readonly text_tokens: number; readonly media_tokens: number }): number =>
+    Math.ceil((size.text_tokens * error) / 1000) + size.media_tokens;
+  const own = Math.max(1, tokens(prompt));
+  consumption.input = steering.input ?? own;
+  consumption.cached = Math.min(steering.cached ?? 0, consumption.input);
+  if (prompt.marked === null || model.provider === "openai") return;
+  const marked = Math.floor((consumption.input * tokens(prompt.marked)) / own);
+  if (marked < CACHEABLE_MIN) return;
+  const written = Math.max(0, marked - consumption.cached);
+  consumption[prompt.marked.ttl === "1h" ? "cache_write_1h" : "cache_write_5m"] = written;
+}
+
+function permilleOf(running: Running): number {
+  const { engine, model } = running;
+  return engine.options.token_error === "none" ? 1000 : errorPermille(engine.seed, model.name);
+}
+
+function planOf(running: Running): AnswerPlan {
+  const { request, steering, model, dialect, hex, faults } = running;
+  const beyond = faultTokens(faults, "ignore-cap");
+  const ignored = beyond === null ? null : (request.cap ?? steering.output ?? 0) + beyond;
+  const name = steering.tool_call ?? request.forced_tool;
+  const declared = request.tools.find((tool) => tool.name === name);
+  return {
+    seed: hex,
+    permille: permilleOf(running),
+    exact: ignored ?? steering.output,
+    cap: ignored === null ? request.cap : null,
+    choices: request.choices,
+    tool: name === null ? null : (declared ?? { name, schema: undefined }),
+    reasons: model.reasons && !request.reasoning_off,
+    thinks: request.thinks,
+    grain: dialect === "openai-chat" ? 1 : 5,
+  };
+}
+
+function paceFor(running: Running): Pace {
+  const { engine, steering, model } = running;
+  const usual = engine.options.latency === "none" ? { first_token_ms: 0, tokens_per_second: 0 } : paceOf(model.name);
+  return {
+    first_token_ms: steering.first_token_ms ?? usual.first_token_ms,
+    tokens_per_second: steering.tokens_per_second ?? usual.tokens_per_second,
+  };
+}
+
+function renderingOf(running: Running, id: string): Rendering {
+  const { request, model, hex, faults, engine, dialect } = running;
+  const head: ReplyHead = {
+    id,
+    created: Math.floor(engine.options.clock.now() / 1000),
+    model: request.model === model.name ? model.snapshot : request.model,
+    choices: request.choices,
+    include_usage: request.include_usage,
+    seed: hex,
+    silent: faults.some((fault) => fault.kind === "no-usage"),
+    lie: faults.find((fault) => fault.kind === "usage")?.lie ?? null,
+  };
+  return dialect === "openai-chat" ? openAiRendering(head) : anthropicRendering(head);
+}
+
+async function reply(running: Running, line: OpenLine, signal: AbortSignal): Promise<SimulatedAnswer> {
+  const { request, dialect, faults, engine } = running;
+  const { clock } = engine.options;
+  const production: Production = {
+    line,
+    signal,
+    rendering: renderingOf(running, line.id),
+    steps: answerSteps(planOf(running)),
+    pacer: openPacer(clock, paceFor(running), signal),
+    stops: stopsOf(faults),
+    clock,
+  };
+  const id = line.id.replace(/^.*[-_]/, "");
+  if (request.stream) {
+    const type = dialect === "openai-chat" ? "text/event-stream" : "text/event-stream; charset=utf-8";
+    return { status: 200, headers: headersOf(dialect, id, type), body: pauseStream(produceStream(production), faults, clock) };
+  }
+  const whole = await produceWhole(production);
+  if (whole.failed) return refused({ dialect, id, line }, faultRefusal(500));
+  const body = pauseStream(whole.body, faults, clock);
+  return { status: 200, headers: headersOf(dialect, id, "application/json"), body };
+}
