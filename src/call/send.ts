@@ -6,6 +6,7 @@ import type { Attribution } from "../accounting/budget/budget.js";
 import { BursarError, type ErrorDetails } from "../accounting/errors.js";
 import type { LedgerRefusal } from "../accounting/ledger/command.js";
 import { costOf } from "../accounting/price/cost.js";
+import { usdText } from "../accounting/units/money.js";
 import type { Admissible, RoadParts } from "./admissible.js";
 import { type Attempt, figuresOf, settle } from "./attempt.js";
 import { affordableOutput, type Bound, boundAttempt, isHard, refuseUnbounded } from "./estimate-ceiling.js";
@@ -119,6 +120,8 @@ async function takeHold(road: RoadParts, call: Admissible, of: { candidate: Cand
 /** A ledger's refusal as the error a client reads; amounts only of the caller's own account. */
 function refusalError(refusal: LedgerRefusal, call: Admissible): BursarError {
   const { account } = refusal;
+  const { exhausted_status } = call.request.key;
+  const amount = (value: bigint): string => (account?.unit === "usd" ? usdText(value) : String(value));
   const details: ErrorDetails =
     account === undefined
       ? { call_id: call.call_id }
@@ -126,13 +129,14 @@ function refusalError(refusal: LedgerRefusal, call: Admissible): BursarError {
           budget: account.budget,
           scope: account.group.join(","),
           unit: account.unit,
-          limit: account.limit === null ? null : String(account.limit),
-          used: String(account.used),
-          held: String(account.held),
-          requested: refusal.requested === undefined ? null : String(refusal.requested),
+          limit: account.limit === null ? null : amount(account.limit),
+          used: amount(account.used),
+          held: amount(account.held),
+          requested: refusal.requested === undefined ? null : amount(refusal.requested),
           resets_at: account.resets_at === null ? null : new Date(account.resets_at).toISOString(),
           call_id: call.call_id,
           explain_url: `/api/v1/explain/${call.call_id}`,
+          ...(exhausted_status === undefined ? {} : { exhausted_status }),
           ...(refusal.retry_after_ms === undefined ? {} : { retry_after_ms: refusal.retry_after_ms }),
         };
   return new BursarError(refusal.code, refusal.message, details);
