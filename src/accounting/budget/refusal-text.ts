@@ -11,7 +11,7 @@ export function amountText(unit: Unit, amount: bigint): string {
 const NANO_PER_CENT = 10_000_000n;
 
 /** An amount as the command line takes it back: `0.60`, `2000`. Rounded up, so that the raise suffices. */
-function amountArgument(unit: Unit, amount: bigint): string {
+export function amountArgument(unit: Unit, amount: bigint): string {
   if (unit !== "usd") return String(amount);
   const cents = (amount + NANO_PER_CENT - 1n) / NANO_PER_CENT;
   return `${cents / 100n}.${String(cents % 100n).padStart(2, "0")}`;

@@ -36,6 +36,7 @@ export function decidePost(state: State, command: PostCommand, using: DecideWith
     price_id: command.price_id === undefined ? hold.price_id : command.price_id,
     nano: String(nano),
     usage: command.usage.counts,
+    ...(command.usage.service_tier === undefined ? {} : { service_tier: command.usage.service_tier }),
     evidence: command.usage.evidence,
     postings: posted.postings,
     outcome: command.outcome,

@@ -77,6 +77,8 @@ export interface PostedEntry extends EntryBase {
   readonly price_id: string | null;
   readonly nano: string;
   readonly usage: UsageCounts;
+  /** As the provider reported it; absent means standard. */
+  readonly service_tier?: string;
   readonly evidence: "provider" | "metered" | "estimated" | "presumed";
   /** What is posted per account; the hold's own amounts are released with it. */
   readonly postings: readonly Posting[];

@@ -1,0 +1,138 @@
+/**
+ * The last calls, ready in memory; older ones are read from the log. Watching path: fails open — what is missing here is
+ * still in the log.
+ */
+import type { Ledger } from "../call/needs.js";
+import { type CallRecord, type CallState, foldCall, stateOf } from "./call-record.js";
+
+/** Calls kept in memory. */
+export const CALLS_KEPT = 1_000;
+/** Entries read again at start to fill the memory. */
+const BACKLOG = 5_000;
+/** Entries read at once when looking further back. */
+const CHUNK = 2_000;
+/** Chunks looked through for one question; the cursor goes on from there. */
+const CHUNKS_MAX = 10;
+
+/** Which calls are asked for. Newest first, from `before` (exclusive) on. */
+export interface CallsQuery {
+  readonly agent?: string | undefined;
+  readonly task?: string | undefined;
+  readonly model?: string | undefined;
+  readonly state?: CallState | undefined;
+  readonly before?: number | undefined;
+  readonly limit: number;
+}
+
+/** A page of calls; `next` is the `before` of the page after it, null at the beginning of the log. */
+export interface CallsPage {
+  readonly calls: readonly CallRecord[];
+  readonly next: number | null;
+}
+
+/** The last calls with a lifetime: `close` stops listening. */
+export interface RecentCalls {
+  list(query: CallsQuery): Promise<CallsPage>;
+  /** Agent of a recent call, or undefined. */
+  agentOf(callId: string): string | undefined;
+  close(): void;
+}
+
+function matches(record: CallRecord, query: CallsQuery): boolean {
+  if (query.agent !== undefined && record.attribution.agent !== query.agent) return false;
+  if (query.task !== undefined && record.attribution.task !== query.task) return false;
+  if (query.state !== undefined && stateOf(record) !== query.state) return false;
+  if (query.model === undefined) return true;
+  const wanted = query.model.trim().toLowerCase();
+  return [record.model, record.attribution.model].some((model) => model === wanted || model.endsWith(`/${wanted}`));
+}
+
+/** Calls that began in [from, to), oldest first, each with all its entries. */
+async function readRange(ledger: Ledger, from: number, to: number): Promise<readonly CallRecord[]> {
+  const began = new Set<string>();
+  const seen = new Set<string>();
+  for await (const entry of ledger.read(from)) {
+    if (entry.seq >= to) break;
+    if (!("call_id" in entry) || seen.has(entry.call_id)) continue;
+    seen.add(entry.call_id);
+    if (entry.type === "call.held" || entry.type === "call.refused") began.add(entry.call_id);
+  }
+  const records: CallRecord[] = [];
+  for (const callId of began) {
+    let record: CallRecord | undefined;
+    for (const entry of await ledger.readCall(callId)) record = foldCall(record, entry) ?? record;
+    // A retry of a call that began before the range belongs to an earlier page.
+    if (record !== undefined && record.first_seq >= from) records.push(record);
+  }
+  return records;
+}
+
+/** Listens to the ledger and remembers the last calls; reads the end of the log first. */
+export async function openRecentCalls(options: { ledger: Ledger; kept?: number }): Promise<RecentCalls> {
+  const { ledger } = options;
+  const kept = options.kept ?? CALLS_KEPT;
+  const records = new Map<string, CallRecord>();
+  /** Every call that began at or after this entry is in memory. */
+  let since = ledger.state().seq + 1;
+
+  const stop = ledger.subscribe((entries) => {
+    for (const entry of entries) {
+      if (!("call_id" in entry)) continue;
+      const record = foldCall(records.get(entry.call_id), entry);
+      // A later attempt of a call that is no longer remembered would look like a call of its own.
+      if (record === null || (!records.has(entry.call_id) && !entry.attempt_id.endsWith(".1"))) continue;
+      records.set(entry.call_id, record);
+      if (records.size > kept) forgetOldest();
+    }
+  });
+
+  function forgetOldest(): void {
+    for (const [callId, record] of records) {
+      records.delete(callId);
+      since = Math.max(since, record.first_seq + 1);
+      return;
+    }
+  }
+
+  const first = Math.max(1, since - BACKLOG);
+  const backlog = (await readRange(ledger, first, since)).slice(-kept);
+  if (backlog.length > 0) {
+    const live = [...records];
+    records.clear();
+    for (const record of backlog) records.set(record.call_id, record);
+    for (const [callId, record] of live) if (!records.has(callId)) records.set(callId, record);
+    since = backlog.length === kept ? (backlog[0] as CallRecord).first_seq : first;
+    while (records.size > kept) forgetOldest();
+  } else since = first;
+
+  async function older(query: CallsQuery, found: CallRecord[], from: number): Promise<number> {
+    let to = from;
+    for (let chunk = 0; chunk < CHUNKS_MAX && to > 1 && found.length < query.limit; chunk++) {
+      const start = Math.max(1, to - CHUNK);
+      const range = await readRange(ledger, start, to);
+      to = start;
+      for (const record of [...range].reverse()) {
+        if (!matches(record, query)) continue;
+        found.push(record);
+        if (found.length === query.limit) return record.first_seq;
+      }
+    }
+    return to;
+  }
+
+  return {
+    async list(query) {
+      const before = query.before ?? Number.MAX_SAFE_INTEGER;
+      const found: CallRecord[] = [];
+      for (const record of [...records.values()].reverse()) {
+        if (record.first_seq >= before || !matches(record, query)) continue;
+        found.push(record);
+        if (found.length === query.limit) return { calls: found, next: record.first_seq };
+      }
+      const next = await older(query, found, Math.min(since, before));
+      return { calls: found, next: next > 1 ? next : null };
+    },
+    agentOf: (callId) => records.get(callId)?.attribution.agent,
+    close: stop,
+  };
+}
