@@ -3,6 +3,7 @@
  * bounded is refused on hard budgets.
  */
 import { BursarError } from "../accounting/errors.js";
+import { calibrationKey } from "../accounting/ledger/apply.js";
 import type { AccountView, Ceiling } from "../accounting/ledger/command.js";
 import type { State } from "../accounting/ledger/state.js";
 import { ceilingFor, OUTPUT_SLICE } from "../accounting/meter/ceiling.js";
@@ -115,9 +116,9 @@ export function boundAttempt(query: BoundQuery): Bound {
   const output = { cap, slice: sliced ? OUTPUT_SLICE : null, choices: request.choices };
   const ceiling = ceilingFor({
     estimated_input: estimated,
-    exact: counted.exact,
+    exact: counted.exact && !candidate.upstream.simulated,
     bytes: counted.bytes,
-    calibration: query.state.calibrations.get(candidate.canonical) ?? null,
+    calibration: query.state.calibrations.get(calibrationKey(candidate.canonical, candidate.upstream.simulated)) ?? null,
     output,
     row: price,
     mode: strict ? "strict" : "measured",

@@ -176,11 +176,17 @@ function applyPosted(state: State, entry: PostedEntry, touched?: Touched): void 
   countPosted(state, entry, { nano, simulated: hold?.simulated === true }, touched);
   if (entry.evidence === "provider" && hold !== undefined && hold.estimated_input > 0) {
     const actual = inputTokens(entry.usage);
+    const key = calibrationKey(hold.attribution.model, hold.simulated);
     if (actual > 0) {
-      state.calibrations.set(entry.model, learn(state.calibrations.get(entry.model), hold.estimated_input, actual));
-      touched?.calibrations.add(entry.model);
+      state.calibrations.set(key, learn(state.calibrations.get(key), hold.estimated_input, actual));
+      touched?.calibrations.add(key);
     }
   }
+}
+
+/** Under which name a model's calibration is kept: a simulator's tokens say nothing about the real model's. */
+export function calibrationKey(canonical: string, simulated: boolean): string {
+  return simulated ? `simulated:${canonical}` : canonical;
 }
 
 function totalsOf(state: State, agent: string, touched?: Touched): AgentTotals {
