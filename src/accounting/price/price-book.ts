@@ -57,10 +57,15 @@ function shelve(overrides: readonly PriceOverride[]): Map<string, Shelf> {
     shelves.set(provider, shelf);
     const entry = priceRowOf({ ...override, model: `${provider}/${name}` });
     const entries = [...(shelf.overrides.get(name) ?? []), entry];
-    // Of two that begin together the later one in the file holds: the sort keeps their order.
+    if (entries.filter(({ from }) => from === entry.from).length > 1) {
+      throw new BursarError("config_invalid", `Price of "${override.model}": two entries begin at the same time; keep one.`, {
+        model: override.model,
+        field: "effective_from",
+      });
+    }
     shelf.overrides.set(
       name,
-      entries.sort((left, right) => (left.from < right.from ? -1 : left.from > right.from ? 1 : 0)),
+      entries.sort((left, right) => (left.from < right.from ? -1 : 1)),
     );
   }
   return shelves;
