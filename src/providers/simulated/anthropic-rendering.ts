@@ -30,9 +30,8 @@ function usageJson(consumption: Consumption, head: ReplyHead): string {
 }
 
 function blockStart(step: Extract<Step, { readonly kind: "open" }>): string {
-  if (step.block === "text") return '{"type":"text","text":""}';
-  if (step.block === "thinking") return '{"type":"thinking","thinking":"","signature":""}';
-  return JSON.stringify({ type: "tool_use", id: `toolu_${step.id}`, name: step.name, input: {} });
+  if (step.block === "tool") return JSON.stringify({ type: "tool_use", id: `toolu_${step.id}`, name: step.name, input: {} });
+  return step.block === "text" ? '{"type":"text","text":""}' : '{"type":"thinking","thinking":"","signature":""}';
 }
 
 /** A cut inside the arguments leaves no valid JSON; the API then answers with what could be read, here with nothing. */

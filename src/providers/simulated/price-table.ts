@@ -73,12 +73,14 @@ const OPENAI: readonly (readonly [string, string, string, string, string])[] = [
   ["gpt-5.4-nano", "", "0.2", "0.02", "1.25"],
 ];
 
-// name, input, cached, output; above 272,000 input tokens: input, cached, output. https://openai.com/api/pricing/
-const OPENAI_LONG: readonly (readonly [string, string, string, string, string, string, string])[] = [
-  ["gpt-5.4", "2.5", "0.25", "15", "5", "0.5", "22.5"],
-  ["gpt-5.5", "5", "0.5", "30", "10", "1", "45"],
+// name, input, cached, output; above so many input tokens: input, cached, output. https://openai.com/api/pricing/
+const OPENAI_LONG: readonly (readonly [string, string, string, string, number, string, string, string])[] = [
+  ["gpt-5.4", "2.5", "0.25", "15", 271_999, "5", "0.5", "22.5"],
+  ["gpt-5.5", "5", "0.5", "30", 271_999, "10", "1", "45"],
+  ["gpt-6-astra", "10", "1", "50", 271_999, "20", "2", "75"],
+  ["gpt-6-sol", "2", "0.2", "10", 272_000, "4", "0.4", "15"],
+  ["gpt-6-luna", "0.1", "0.01", "0.5", 272_000, "0.2", "0.02", "0.75"],
 ];
-const OPENAI_LONG_ABOVE = 271_999;
 
 // name, snapshot, input, write 5 min, write 1 h, cached, output. https://platform.claude.com/docs/en/about-claude/pricing
 const ANTHROPIC: readonly (readonly [string, string, string, string, string, string, string])[] = [
@@ -167,13 +169,13 @@ export function modelOf(written: WrittenModel): SimulatedModel {
   };
 }
 
-const hidesReasoning = (name: string): boolean => /^o\d|^gpt-5/.test(name);
+const hidesReasoning = (name: string): boolean => /^o\d|^gpt-[5-9]/.test(name);
 
 function everyModel(): SimulatedModel[] {
   const openai = OPENAI.map(([name, snapshot, input, cached, output]) =>
     modelOf({ name, provider: "openai", snapshot, input, cached, output, reasons: hidesReasoning(name) }),
   );
-  const openaiLong = OPENAI_LONG.map(([name, input, cached, output, ...long]) =>
+  const openaiLong = OPENAI_LONG.map(([name, input, cached, output, above, ...long]) =>
     modelOf({
       name,
       provider: "openai",
@@ -181,7 +183,7 @@ function everyModel(): SimulatedModel[] {
       cached,
       output,
       reasons: true,
-      long: { above: OPENAI_LONG_ABOVE, input: long[0], cached: long[1], output: long[2] },
+      long: { above, input: long[0], cached: long[1], output: long[2] },
     }),
   );
   const anthropic = ANTHROPIC.map(([name, snapshot, input, write_5m, write_1h, cached, output]) =>

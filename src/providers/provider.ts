@@ -1,0 +1,34 @@
+/** What a kind of provider is, and what an open one offers. Money path: fails closed — see http.ts. */
+
+import type { DialectName, Upstream } from "../call/needs.js";
+import type { ProviderSettings } from "../config/config.js";
+import type { SimulatedUpstream } from "./simulated/open-simulated.js";
+
+/** One kind of provider: everything that differs between them and is not a dialect. */
+export interface ProviderKind {
+  readonly kind: ProviderSettings["kind"];
+  /** Path below the base URL, per dialect that this kind speaks. */
+  readonly paths: Readonly<Partial<Record<DialectName, string>>>;
+  /** null: the settings have to say it, or there is none. */
+  readonly base_url: string | null;
+  readonly key: "required" | "optional" | "none";
+  /** Puts the credential (null without one) and what else every request needs into its headers. */
+  readonly authorize: (headers: Record<string, string>, key: string | null) => void;
+  /** May a client's header (lower case) pass? Credentials and account selectors never do. */
+  readonly headers_allowed: (name: string) => boolean;
+  /** Is a complete reply with this status free? */
+  readonly unbilled: (status: number) => boolean;
+  readonly simulated: boolean;
+}
+
+/** A provider that is open. */
+export interface OpenProvider {
+  readonly name: string;
+  readonly kind: ProviderSettings["kind"];
+  /** One upstream per dialect it speaks; null where its key is missing. */
+  readonly upstreams: ReadonlyMap<DialectName, Upstream | null>;
+  readonly free: boolean;
+  /** The simulator's bill, when it runs in this process. */
+  readonly simulator: SimulatedUpstream | null;
+  close(): Promise<void>;
+}
