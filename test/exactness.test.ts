@@ -1,0 +1,101 @@
+import { expect, test } from "vitest";
+import type { Unit } from "../src/accounting/budget/budget.js";
+import { budget, threeLevels } from "./ledger-fixtures.js";
+import { consume, openSimulatedRoad, postedNano, type SimulatedRoad } from "./simulated-road.js";
+
+const REPEATS = Number(process.env.BURSAR_EXACTNESS_REPEATS ?? 20);
+const CALLS = 1_000;
+/** Long enough that every one of the thousand has asked before the first answer comes. */
+const SLOW = { "x-sim-first-token-ms": "400" };
+const ASK = { model: "gpt-4o", max_tokens: 30, messages: [{ role: "user", content: "Say something." }] };
+const TRUE_COST = { "x-sim-input-tokens": "4", "x-sim-output-tokens": "2" };
+
+/** What one such call sets aside in a unit, asked of the ledger itself by one call under a budget without limits. */
+async function heldBy(unit: Unit): Promise<bigint> {
+  const at = await openSimulatedRoad({ budgets: [budget({ name: "probe", limit: null, unit })] });
+  await consume(await at.call(ASK, TRUE_COST));
+  for await (const entry of at.ledger.read(1)) if (entry.type === "call.held") return BigInt(entry.postings[0]?.amount ?? 0);
+  throw new Error("nothing was held");
+}
+
+function attributed(n: number): Record<string, string> {
+  return { "x-bursar-agent": `agent-${n % 2}` };
+}
+
+function standing(at: SimulatedRoad) {
+  return [...at.ledger.state().accounts.values()].map((account) => ({
+    budget: account.budget,
+    held: account.held,
+    overrun: account.overrun,
+  }));
+}
+
+for (const unit of ["requests", "tokens", "usd"] as const) {
+  test(`of 1,000 calls at once on three levels exactly the 100 that fit reach the provider, in ${unit}, ${REPEATS} times`, {
+    timeout: 600_000,
+  }, async () => {
+    const each = await heldBy(unit);
+    for (let repeat = 0; repeat < REPEATS; repeat++) {
+      const at = await openSimulatedRoad({
+        budgets: threeLevels(unit, { org: each * 100n, team: each * 120n, agent: each * 130n }),
+        seed: `r${repeat}`,
+      });
+      const replies = await Promise.all(
+        Array.from({ length: CALLS }, (_, n) => at.call(ASK, { ...TRUE_COST, ...SLOW, ...attributed(n) })),
+      );
+      const admitted = replies.filter((reply) => reply.kind === "whole").length;
+      expect({ repeat, admitted, calls: at.simulator.bill().calls }).toEqual({ repeat, admitted: 100, calls: 100 });
+      expect(BigInt(at.simulator.bill().nano_usd) - (await postedNano(at.ledger))).toBe(0n);
+      expect(standing(at).every((account) => account.held === 0n && account.overrun === 0n)).toBe(true);
+      at.road.close();
+      await at.ledger.close();
+    }
+  });
+}
+
+/** How many calls of a true cost a budget admits one after another when each must first find room for its hold. */
+function oracleCount(limit: bigint, hold: bigint, cost: bigint): number {
+  let used = 0n;
+  let count = 0;
+  while (used + hold <= limit) {
+    used += cost;
+    count += 1;
+  }
+  return count;
+}
+
+/** Calls until it is admitted or refused for good, as a client that obeys `retry-after` does. */
+async function persist(at: SimulatedRoad, n: number): Promise<"admitted" | "refused"> {
+  for (;;) {
+    const reply = await at.call(ASK, { ...TRUE_COST, "x-sim-first-token-ms": "1", ...attributed(n) });
+    if (reply.kind === "whole") return "admitted";
+    if (reply.kind !== "refused" || reply.error.code !== "budget_waiting") return "refused";
+    expect(reply.error.details.retry_after_ms).toBeLessThan(60_000);
+    await new Promise((resolve) => setTimeout(resolve, 1 + (n % 7)));
+  }
+}
+
+test(`with holds ten times the true cost the final count is the oracle's and no refusal was false, ${REPEATS} times`, {
+  timeout: 600_000,
+}, async () => {
+  const hold = await heldBy("usd");
+  const cost = 4n * 2_500n + 2n * 10_000n;
+  expect(hold / cost).toBeGreaterThanOrEqual(10n);
+  for (let repeat = 0; repeat < REPEATS; repeat++) {
+    const limit = hold * 10n + BigInt(repeat) * 7_001n;
+    const at = await openSimulatedRoad({
+      budgets: threeLevels("usd", { org: limit, team: limit * 2n, agent: limit * 2n }),
+      seed: `o${repeat}`,
+    });
+    const outcomes = await Promise.all(Array.from({ length: 200 }, (_, n) => persist(at, n)));
+    expect(outcomes.filter((outcome) => outcome === "admitted")).toHaveLength(Math.min(200, oracleCount(limit, hold, cost)));
+    for await (const entry of at.ledger.read(1)) {
+      if (entry.type !== "call.refused") continue;
+      const total = BigInt(entry.used ?? 0) + BigInt(entry.held ?? 0) + BigInt(entry.requested ?? 0);
+      expect(total > BigInt(entry.limit ?? 0)).toBe(true);
+    }
+    expect(BigInt(at.simulator.bill().nano_usd)).toBe(await postedNano(at.ledger));
+    at.road.close();
+    await at.ledger.close();
+  }
+});
