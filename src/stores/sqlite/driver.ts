@@ -5,10 +5,13 @@ import { BursarError } from "../../accounting/errors.js";
 /** What is bound to a parameter or read from a column. */
 export type SqlValue = string | number | bigint | null | Uint8Array;
 
-/** A prepared statement, in better-sqlite3's shape. `raw()` makes rows arrays; integers come as bigint. */
+/**
+ * A prepared statement, in better-sqlite3's shape. Parameters go in one array (libsql flattens a list of arguments at
+ * every run). `raw()` makes rows arrays; `safeIntegers()` makes integers bigint.
+ */
 export interface SqlStatement {
-  run(...parameters: SqlValue[]): unknown;
-  all(...parameters: SqlValue[]): unknown[];
+  run(parameters: SqlValue[]): unknown;
+  all(parameters: SqlValue[]): unknown[];
   raw(): unknown;
   safeIntegers(): unknown;
 }
@@ -60,7 +63,7 @@ export function prepareQuery(connection: SqlConnection, sql: string): (...parame
   const statement = connection.prepare(sql);
   statement.raw();
   statement.safeIntegers();
-  return (...parameters) => statement.all(...parameters) as SqlValue[][];
+  return (...parameters) => statement.all(parameters) as SqlValue[][];
 }
 
 /** Reads a setting of the connection. */

@@ -74,6 +74,17 @@ export async function lockDirectory(layout: Layout, self: { address: string | nu
 }
 
 /**
+ * A second connection in the main thread, which reads once and then only stays open. SQLite syncs and copies the WAL when
+ * the last connection closes, also when that is torn down with its thread; after a failed sync that would be the retry
+ * that must not be. The main thread ends after its workers, so this connection is the last one, and it cannot write.
+ */
+export async function guardLedger(layout: Layout, driver: string): Promise<SqlConnection> {
+  const connection = openConnection(await loadDriver(driver), { path: layout.ledger, mode: "read", driver });
+  prepareQuery(connection, "SELECT count(*) FROM sqlite_master")();
+  return connection;
+}
+
+/**
  * Who runs on a data directory right now; null when nobody does. Asks the lock, not the note: a server that was killed
  * leaves its note behind.
  */

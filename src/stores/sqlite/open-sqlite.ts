@@ -13,9 +13,9 @@ import type { StoredLine } from "../../accounting/ledger/verify.js";
 import type { Clock } from "../../call/needs.js";
 import type { Persistence } from "../journal.js";
 import { type ChainEnd, corrupt } from "./chain-check.js";
-import { DEFAULT_DRIVER } from "./driver.js";
+import { DEFAULT_DRIVER, type SqlConnection } from "./driver.js";
 import { layoutOf, prepareDirectory } from "./layout.js";
-import { type DirectoryLock, lockDirectory } from "./lock.js";
+import { type DirectoryLock, guardLedger, lockDirectory } from "./lock.js";
 import type { Opened } from "./messages.js";
 import { openThread, type Thread } from "./thread.js";
 import { storedLines } from "./verify-file.js";
@@ -116,13 +116,14 @@ function outcomeOf(jsons: readonly string[], attemptId: string): Resolution | Ho
 
 interface Parts {
   readonly lock: DirectoryLock;
+  readonly guard: SqlConnection;
   readonly writer: Thread;
   readonly reader: Thread;
   readonly disk: Watch;
   readonly opened: Opened;
 }
 
-function assemble({ lock, writer, reader, disk, opened }: Parts, options: SqliteOptions): SqlitePersistence {
+function assemble({ lock, guard, writer, reader, disk, opened }: Parts, options: SqliteOptions): SqlitePersistence {
   let damage: BursarError | null = null;
   let closed = false;
   if (opened.unchecked.seq > 0) {
@@ -163,24 +164,25 @@ function assemble({ lock, writer, reader, disk, opened }: Parts, options: Sqlite
       if (closed) return;
       closed = true;
       disk.stop();
-      await closeThreads({ writer, reader }).finally(() => lock.release());
+      await closeConnections({ guard, writer, reader }).finally(() => lock.release());
     },
   };
 }
 
 /**
- * Closes the reader first, so that the writer, closing last, empties the WAL. After a failure it is the other way round:
- * the connection that failed must not be the last one, because the last one syncs again what could not be synced.
+ * The writer closes last, so that it empties the WAL. After a failure it is the other way round (see `guardLedger`).
  */
-async function closeThreads({ writer, reader }: { writer: Thread; reader: Thread }): Promise<void> {
-  if (writer.failure() === null) {
-    // A reader that does not close costs nothing but the WAL, which the next start takes in.
-    await reader.close().catch(() => undefined);
-    await writer.close();
+async function closeConnections({ guard, writer, reader }: Pick<Parts, "guard" | "writer" | "reader">): Promise<void> {
+  if (writer.failure() !== null) {
+    await writer.stop();
+    await reader.stop();
+    guard.close();
     return;
   }
-  await writer.stop();
-  await reader.stop();
+  // A reader that does not close costs nothing but the WAL, which the next start takes in.
+  await reader.close().catch(() => undefined);
+  guard.close();
+  await writer.close();
 }
 
 /** Opens the ledger of a directory. Throws `ledger_locked`, `ledger_corrupt`, `ledger_newer` or `store_unavailable`. */
@@ -194,7 +196,8 @@ export async function openSqlite(options: SqliteOptions): Promise<SqlitePersiste
   try {
     const { thread: writer, opened } = await openThread<Opened>("write-worker", start);
     const { thread: reader } = await reading;
-    return assemble({ lock, writer, reader, opened, disk: await watchDisk(options) }, options);
+    const guard = await guardLedger(layout, start.driver);
+    return assemble({ lock, guard, writer, reader, opened, disk: await watchDisk(options) }, options);
   } catch (error) {
     await reading.then(
       ({ thread }) => thread.stop(),

@@ -73,12 +73,12 @@ function openCheckpointer(connection: SqlConnection): (state: State, touched: To
   return (state, touched, end) => {
     connection.exec("BEGIN IMMEDIATE");
     for (const { kind, key, json } of touchedRows(state, touched)) {
-      if (json === null) drop.run(kind, key);
-      else put.run(kind, key, json);
+      if (json === null) drop.run([kind, key]);
+      else put.run([kind, key, json]);
     }
     const digest = openDigest();
     for (const [kind, key, json] of readState()) digest.add({ kind: String(kind), key: String(key), json: String(json) });
-    move.run(state.seq, state.at, end.hash, state.budgets_version, digest.hex());
+    move.run([state.seq, state.at, end.hash, state.budgets_version, digest.hex()]);
     connection.exec("COMMIT");
   };
 }
@@ -97,12 +97,42 @@ export async function openWriter(options: { directory: string; driver: string })
   }
 }
 
+/** Writes entries behind the end of the log, chained to it, in one transaction. */
+function openAppender(connection: SqlConnection, log: { end: ChainEnd; headPath: string }) {
+  const insert = connection.prepare(readSql("append-line"));
+  const head = openHead(log.headPath);
+  let { end } = log;
+
+  function insertEntry(entry: Entry, json: string): void {
+    if (entry.seq !== end.seq + 1) throw new RangeError(`Entry ${entry.seq} does not follow entry ${end.seq}.`);
+    const hash = chainHash({ previous: end.hash, json, sha256 });
+    const call = "call_id" in entry ? entry.call_id : null;
+    const attempt = "attempt_id" in entry ? entry.attempt_id : null;
+    insert.run([entry.seq, entry.at, entry.type, call, attempt, json, Buffer.from(hash, "hex")]);
+    end = { seq: entry.seq, hash };
+  }
+
+  return {
+    end: () => end,
+    append(jsons: readonly string[]): readonly Entry[] {
+      connection.exec("BEGIN IMMEDIATE");
+      const entries = jsons.map((json) => {
+        const entry = JSON.parse(json) as Entry;
+        insertEntry(entry, json);
+        return entry;
+      });
+      connection.exec("COMMIT");
+      head.write(end);
+      return entries;
+    },
+    close: () => head.close(),
+  };
+}
+
 function startWriter({ connection, loaded, epoch }: Open, headPath: string): Writer {
   const { state } = loaded;
-  const insert = connection.prepare(readSql("append-line"));
-  const head = openHead(headPath);
+  const log = openAppender(connection, { end: loaded.end, headPath });
   const checkpoint = openCheckpointer(connection);
-  let end = loaded.end;
   let touched = loaded.touched;
   let unfolded: Entry[] = [];
   let sinceCheckpoint = loaded.folded;
@@ -120,17 +150,8 @@ function startWriter({ connection, loaded, epoch }: Open, headPath: string): Wri
     }
   }
 
-  function insertEntry(entry: Entry, json: string): void {
-    if (entry.seq !== end.seq + 1) throw new RangeError(`Entry ${entry.seq} does not follow entry ${end.seq}.`);
-    const hash = chainHash({ previous: end.hash, json, sha256 });
-    const call = "call_id" in entry ? entry.call_id : null;
-    const attempt = "attempt_id" in entry ? entry.attempt_id : null;
-    insert.run(entry.seq, entry.at, entry.type, call, attempt, json, Buffer.from(hash, "hex"));
-    end = { seq: entry.seq, hash };
-  }
-
   function writeCheckpoint(): void {
-    checkpoint(state, touched, end);
+    checkpoint(state, touched, log.end());
     touched = nothingTouched();
     sinceCheckpoint = 0;
   }
@@ -147,28 +168,19 @@ function startWriter({ connection, loaded, epoch }: Open, headPath: string): Wri
     sinceCopy = 0;
   }
 
+  function closeAll(): void {
+    foldAppended();
+    if (sinceCheckpoint > 0) writeCheckpoint();
+    prepareQuery(connection, "PRAGMA wal_checkpoint(TRUNCATE)")();
+    connection.close();
+    log.close();
+  }
+
   return {
     loaded,
     epoch,
-    append: (jsons) =>
-      once(() => {
-        const entries = jsons.map((json) => JSON.parse(json) as Entry);
-        connection.exec("BEGIN IMMEDIATE");
-        entries.forEach((entry, index) => {
-          insertEntry(entry, jsons[index] as string);
-        });
-        connection.exec("COMMIT");
-        head.write(end);
-        unfolded.push(...entries);
-      }),
+    append: (jsons) => once(() => void unfolded.push(...log.append(jsons))),
     fold: () => once(foldAppended),
-    close: () =>
-      once(() => {
-        foldAppended();
-        if (sinceCheckpoint > 0) writeCheckpoint();
-        prepareQuery(connection, "PRAGMA wal_checkpoint(TRUNCATE)")();
-        connection.close();
-        head.close();
-      }),
+    close: () => once(closeAll),
   };
 }
