@@ -4,7 +4,8 @@
 /** Environment variables. */
 export type Env = Readonly<Record<string, string | undefined>>;
 
-const REFERENCE = /\$\{[^}\n]*\}/g;
+// No quotes inside: an unclosed reference must not swallow the end of the value it stands in.
+const REFERENCE = /\$\{[^}\n"']*\}/g;
 const FORM = /^\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-(.*))?\}$/;
 // Private-use characters: printable for YAML, in nobody's file. A mask is as long as what it hides: start, two digits in
 // base 2,048 that number the reference, filler. The shortest reference, `${}`, has exactly the three it needs.
@@ -72,6 +73,6 @@ export function fill(masked: Masked, text: string, env: Env): Filled {
     if (value === undefined) missing.push(name);
     return value ?? "";
   });
-  if (filled === text && text.includes("${")) malformed.push(text);
+  if (text.includes("${")) malformed.push(unmask(masked, text));
   return { text: filled, missing, malformed };
 }

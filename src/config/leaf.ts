@@ -169,7 +169,7 @@ export function choice<const T extends string>(said: Said, words: readonly T[], 
     if (known !== undefined) return { value: known };
     const feature = typeof value === "string" && Object.hasOwn(later, value) ? later[value] : undefined;
     if (feature !== undefined) return { feature };
-    const near = typeof value === "string" ? closest(value, words) : null;
+    const near = typeof value === "string" && !numeric ? closest(value, words) : null;
     const suggestion = near === null ? `Write it such as ${said.example}.` : `Did you mean ${near}?`;
     return { wrong: `${shown(value)} is not one of ${words.join(", ")}.`, suggestion };
   });

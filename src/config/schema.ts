@@ -287,9 +287,22 @@ const limits = () => {
   });
 };
 
+/** A part of the file that may be left out. */
+function part<S extends z.ZodType>(schema: S, said: the.Said, absent: z.input<S>): z.ZodPrefault<S> {
+  return z.prefault(schema.meta({ description: said.about, examples: [said.example] }), absent);
+}
+
+const keyExample = `{ name: platform, token: ${the.reference("PLATFORM_KEY")}, attribution: headers }`;
+const budgetExample = "{ name: agent-day, per: [agent], limit: { tokens: 2M }, window: day }";
+
 /** The schema of the file. Built when asked for; its input is a tree of `readYaml`. */
 export function configSchema() {
-  const about = (description: string, example: string) => ({ description, examples: [example] });
+  const lists = {
+    providers: z.record(z.string(), provider().meta({ examples: ["{ kind: simulated }"] })),
+    keys: z.array(key().meta({ examples: [keyExample] })),
+    agents: z.record(z.string(), agent().meta({ examples: ["{ output_default: 2048 }"] })),
+    budgets: z.array(budget().meta({ examples: [budgetExample] })),
+  };
   return z
     .strictObject({
       version: the.choice({ about: "Version of this file's format.", example: "1" }, ["1"]),
@@ -298,47 +311,32 @@ export function configSchema() {
         the.choice({ about: "First day of the week.", example: "sunday" }, ["monday", "sunday"]),
         "monday",
       ),
-      providers: z
-        .record(z.string(), provider().meta(about("A provider by its name.", "{ kind: simulated }")))
-        .meta(about("Who serves models. Only `kind: simulated` simulates.", "{ sim: { kind: simulated } }"))
-        .prefault({}),
+      providers: part(
+        lists.providers,
+        { about: "Who serves models, by name. Only `kind: simulated` simulates.", example: "{ sim: { kind: simulated } }" },
+        {},
+      ),
       prices: the.filePath({ about: "File of prices that go before the built-in ones.", example: "prices.yaml" }).nullish(),
-      tiers: tiers().meta(about("Models by difficulty. No router uses them yet.", "{ easy: [gpt-4o-mini] }")).prefault({}),
-      keys: z
-        .array(key().meta(about("One key.", "{ name: local, token: local }")))
-        .prefault([])
-        .meta(
-          about(
-            "Who may call, and for whom.",
-            `[{ name: platform, token: ${the.reference("PLATFORM_KEY")}, attribution: headers }]`,
-          ),
-        ),
-      agents: z
-        .record(
-          z.string(),
-          agent().meta(
-            about(
-              "Settings of the agents that a name or glob means; an exact name goes first, then the first glob that matches.",
-              "{ output_default: 2048 }",
-            ),
-          ),
-        )
-        .meta(about("Settings by agent name or glob.", "{ research-*: { type: research } }"))
-        .prefault({}),
-      budgets: z
-        .array(budget().meta(about("One budget.", "{ name: agent-day, per: [agent], limit: { tokens: 2M }, window: day }")))
-        .prefault([])
-        .meta(
-          about(
-            "Every budget that covers a call must have room for it.",
-            "[{ name: org-month, limit: { usd: 5000 }, window: month }]",
-          ),
-        ),
-      savings: savings().meta(about("Ways of making calls cheaper; all off.", "off")).prefault({}),
-      content: content().meta(about("Keeping bodies, for repeated idempotent calls.", "{ keep: memory }")).prefault({}),
-      alerts: alerts().meta(about("Rules and where they notify.", "off")).prefault({}),
-      server: server().meta(about("Where Bursar listens.", "{ port: 4141 }")).prefault({}),
-      limits: limits().meta(about("Bounds of one call.", "{ retries_max: 2 }")).prefault({}),
+      tiers: part(tiers(), { about: "Models by difficulty. No router uses them yet.", example: "{ easy: [gpt-4o-mini] }" }, {}),
+      keys: part(lists.keys, { about: "Who may call, and for whom.", example: `[${keyExample}]` }, []),
+      agents: part(
+        lists.agents,
+        {
+          about: "Settings by agent name or glob: the exact name goes first, then the first glob that matches.",
+          example: "{ research-*: { type: research } }",
+        },
+        {},
+      ),
+      budgets: part(
+        lists.budgets,
+        { about: "Every budget that covers a call must have room for it.", example: `[${budgetExample}]` },
+        [],
+      ),
+      savings: part(savings(), { about: "Ways of making calls cheaper; all off.", example: "off" }, {}),
+      content: part(content(), { about: "Keeping bodies, for repeated idempotent calls.", example: "{ keep: memory }" }, {}),
+      alerts: part(alerts(), { about: "Rules and where they notify.", example: "off" }, {}),
+      server: part(server(), { about: "Where Bursar listens.", example: "{ port: 4141 }" }, {}),
+      limits: part(limits(), { about: "Bounds of one call.", example: "{ retries_max: 2 }" }, {}),
     })
     .meta({ title: "bursar.yaml", description: "Configuration of Bursar." });
 }
