@@ -43,6 +43,8 @@ export interface Persistence {
 
 /** A ledger with a lifetime. */
 export interface OpenLedger extends Ledger {
+  /** Why nothing more can be written, or null. */
+  failure(): BursarError | null;
   /** Writes what waits, then closes. Afterwards every call rejects. */
   close(): Promise<void>;
 }
@@ -235,6 +237,7 @@ export async function openJournal(options: JournalOptions): Promise<OpenLedger> 
       else writer.schedule();
       return results;
     },
+    failure: () => writer.failure(),
     state: () => state,
     renew(attemptIds) {
       const now = clock.monotonic();

@@ -15,7 +15,7 @@ import { asBursarError, errorBody } from "./error-body.js";
 import { eventStream } from "./event-stream.js";
 import { metricsText } from "./metrics.js";
 import { openapiOf } from "./openapi.js";
-import { PAGE_POLICY, readPage } from "./page.js";
+import { PAGE_POLICY, readPage } from "./page-files.js";
 import { readRequest } from "./read-request.js";
 
 /** What a request is served with besides itself. `remote` is for callers without a socket (tests). */
