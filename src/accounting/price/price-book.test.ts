@@ -170,6 +170,19 @@ test("the dearest row of a provider is at least as dear as every other", () => {
     expect(dearest?.pico.output_text ?? 0n).toBeGreaterThanOrEqual(each.pico.output_text ?? 0n);
   }
   expect(book.dearest("nobody", NOW)).toBeNull();
+  const day = Date.parse("2026-12-01T00:00:00Z");
+  const entry = { model: "acme/a", output: "1" };
+  const own = openPriceBook({
+    overrides: [
+      { ...entry, input: "1" },
+      { ...entry, input: "9", effective_from: "2026-12-01" },
+    ],
+  });
+  expect([day - 1, day, day - 1].map((at) => own.dearest("acme", at)?.pico.input_fresh)).toEqual([
+    1_000_000n,
+    9_000_000n,
+    1_000_000n,
+  ]);
 });
 
 test("no name that a client can send breaks the book or is given a price it does not have", () => {

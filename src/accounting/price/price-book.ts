@@ -154,6 +154,27 @@ function modelsOf(shelf: Shelf, provider: string): readonly Model[] {
   return [...models.values()];
 }
 
+/** The dearest row of a shelf at a time, and the span [from, until) of epoch ms in which that stays so. */
+interface Dearest {
+  readonly from: number;
+  readonly until: number;
+  readonly row: PriceRow | null;
+}
+
+function dearestOf(models: readonly Model[], at: number): Dearest {
+  let [from, until] = [Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY];
+  let dearest: PriceRow | null = null;
+  for (const model of models) {
+    for (const dated of model.rows) {
+      if (dated.from <= at) from = Math.max(from, dated.from);
+      else until = Math.min(until, dated.from);
+    }
+    const row = inForce(model.rows, at);
+    if (row !== null && (dearest === null || dearness(row) > dearness(dearest))) dearest = row;
+  }
+  return { from, until, row: dearest };
+}
+
 /** Remembers the last names asked for; a miss is remembered like a hit, within the same bound. */
 function remember(find: (provider: string, name: string) => Model | null): (provider: string, name: string) => Model | null {
   const known = new Map<string, Model | null>();
@@ -196,6 +217,8 @@ export function openPriceBook(options: { readonly overrides?: readonly PriceOver
     const shelf = shelves.get(provider);
     return shelf === undefined ? [] : modelsOf(shelf, provider).flatMap((model) => inForce(model.rows, at) ?? []);
   };
+  // One entry a provider: walking all its models takes milliseconds, and a call to an unknown model asks every time.
+  const dearests = new Map<string, Dearest>();
   return {
     resolve({ provider, model, at }) {
       const name = model.trim().toLowerCase();
@@ -211,11 +234,14 @@ export function openPriceBook(options: { readonly overrides?: readonly PriceOver
       return found?.rows.find((dated) => dated.row?.id === id)?.row ?? originalRow(shelves, match[1] ?? "", id);
     },
     dearest(provider, at) {
-      let dearest: PriceRow | null = null;
-      for (const row of rowsAt(providerName(provider), at)) {
-        if (dearest === null || dearness(row) > dearness(dearest)) dearest = row;
-      }
-      return dearest;
+      const name = providerName(provider);
+      const shelf = shelves.get(name);
+      if (shelf === undefined) return null;
+      const known = dearests.get(name);
+      if (known !== undefined && known.from <= at && at < known.until) return known.row;
+      const found = dearestOf(modelsOf(shelf, name), at);
+      dearests.set(name, found);
+      return found.row;
     },
     list: (at) => [...shelves.keys()].flatMap((provider) => rowsAt(provider, at)),
   };
