@@ -125,6 +125,18 @@ test("a balance changed in the checkpoint is found", async () => {
   expect(await refusalOf(directory)).toMatchObject({ code: "ledger_corrupt" });
 });
 
+test("an old entry that the start does not check is found afterwards, and closes admission", async () => {
+  const directory = await withSql(damaged(whole), (connection) => connection.exec("UPDATE log SET json = '{}' WHERE seq = 5"));
+  const troubles: unknown[] = [];
+  const onTrouble = (error: unknown): void => void troubles.push(error);
+  const persistence = await openSqlite({ directory, clock: standingClock(), checkedAtStart: 100, onTrouble });
+  expect(persistence.loaded.seq).toBe(201);
+  await expect.poll(() => troubles).toMatchObject([{ code: "ledger_corrupt", details: { seq: 5 } }]);
+  expect(persistence.admissionOpen?.()).toBe(false);
+  await expect(persistence.append([])).rejects.toMatchObject({ code: "ledger_corrupt" });
+  await persistence.close();
+});
+
 test("an attempt cannot be held or settled twice, not even behind the journal's back", async () => {
   for (const seq of [3, 2]) {
     const again = `INSERT INTO log SELECT 900, at, type, call_id, attempt_id, json, hash FROM log WHERE seq = ${seq}`;

@@ -107,14 +107,15 @@ function remember(state: State, row: { type: string; json: string }): void {
 }
 
 /** Loads a ledger. `head` is the last acknowledged entry, where it is known. */
-export function loadLedger(connection: SqlConnection, head: Head | null): Loaded {
+export function loadLedger(connection: SqlConnection, by: { head: Head | null; checkedAtStart: number }): Loaded {
+  const { head } = by;
   const last = lastSeq(connection);
   const promised = head?.seq ?? 0;
   if (last < promised) throw corrupt(last + 1, `is gone: entry ${promised} was acknowledged, and the log ends with ${last}`);
   const { state, end: checkpoint } = loadCheckpoint(connection);
   if (last < checkpoint.seq)
     throw corrupt(last + 1, `is gone: the last checkpoint is at entry ${checkpoint.seq}, and the log ends with ${last}`);
-  const start = Math.max(0, Math.min(checkpoint.seq, last - CHECKED_AT_START));
+  const start = Math.max(0, Math.min(checkpoint.seq, last - by.checkedAtStart));
   const unchecked = { seq: start, hash: hashAt(connection, start) };
   const touched = nothingTouched();
   let end: ChainEnd = unchecked;

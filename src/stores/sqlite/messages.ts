@@ -7,6 +7,8 @@ import type { ChainEnd } from "./chain-check.js";
 export interface WorkerStart {
   readonly directory: string;
   readonly driver: string;
+  /** Entries checked before the ledger is served; older ones are checked in the background. */
+  readonly checkedAtStart: number;
 }
 
 /** What the writing thread answers first. */

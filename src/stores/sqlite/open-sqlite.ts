@@ -15,6 +15,7 @@ import type { Persistence } from "../journal.js";
 import { type ChainEnd, corrupt } from "./chain-check.js";
 import { DEFAULT_DRIVER, type SqlConnection } from "./driver.js";
 import { layoutOf, prepareDirectory } from "./layout.js";
+import { CHECKED_AT_START } from "./load.js";
 import { type DirectoryLock, guardLedger, lockDirectory } from "./lock.js";
 import type { Opened } from "./messages.js";
 import { openThread, type Thread } from "./thread.js";
@@ -29,6 +30,8 @@ export interface SqliteOptions {
   readonly clock: Clock;
   /** A package or file URL whose default export has better-sqlite3's shape. Default: libsql. */
   readonly driver?: string;
+  /** Entries checked before the ledger is served; older ones are checked in the background. Default: 50,000. */
+  readonly checkedAtStart?: number;
   /** Bytes free for the directory. Default: what the file system says. */
   readonly freeBytes?: (directory: string) => Promise<number>;
   /** Told once when the disk cannot be asked, or an old entry turns out not to be what was written. */
@@ -190,7 +193,8 @@ export async function openSqlite(options: SqliteOptions): Promise<SqlitePersiste
   const layout = layoutOf(options.directory);
   prepareDirectory(layout);
   const lock = await lockDirectory(layout, { address: options.address ?? null, since: options.clock.now() });
-  const start = { directory: options.directory, driver: options.driver ?? DEFAULT_DRIVER };
+  const checkedAtStart = options.checkedAtStart ?? CHECKED_AT_START;
+  const start = { directory: options.directory, driver: options.driver ?? DEFAULT_DRIVER, checkedAtStart };
   // Both at once: starting a thread takes longer than opening a ledger.
   const reading = openThread<null>("read-worker", start);
   try {

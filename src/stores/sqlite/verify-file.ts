@@ -94,7 +94,11 @@ export async function verifyFile(directory: string, options: { driver?: string }
   const layout = layoutOf(directory);
   if (!existsSync(layout.ledger))
     throw new BursarError("not_found", `There is no ledger in ${directory}. Name its directory: --data DIR.`);
-  const { thread: reader } = await openThread<null>("read-worker", { directory, driver: options.driver ?? DEFAULT_DRIVER });
+  const { thread: reader } = await openThread<null>("read-worker", {
+    directory,
+    driver: options.driver ?? DEFAULT_DRIVER,
+    checkedAtStart: 0,
+  });
   try {
     const { head, checkpoint, violations: found } = await readPromises(reader, layout.head);
     const known = [

@@ -15,6 +15,7 @@ import { isDamage, loadDriver, makeDurable, openConnection, prepareQuery, type S
 import { openHead, readHead } from "./head-file.js";
 import { layoutOf, readSql } from "./layout.js";
 import { type Loaded, lastSeq, loadLedger } from "./load.js";
+import type { WorkerStart } from "./messages.js";
 import { checkSchema, migrate, readMigrations } from "./schema.js";
 import { openDigest, touchedRows } from "./state-rows.js";
 
@@ -42,13 +43,13 @@ interface Open {
   readonly epoch: number;
 }
 
-function openLedger(connection: SqlConnection, head: string): Open {
+function openLedger(connection: SqlConnection, by: { headPath: string; checkedAtStart: number }): Open {
   const migrations = readMigrations();
   // Before anything is set: a file of somebody else's, or of a newer Bursar, is left as it is.
   checkSchema(connection, migrations);
   makeDurable(connection);
   migrate(connection, migrations);
-  const loaded = loadLedger(connection, readHead(head));
+  const loaded = loadLedger(connection, { head: readHead(by.headPath), checkedAtStart: by.checkedAtStart });
   const epoch = Number(prepareQuery(connection, readSql("next-epoch"))()[0]?.[0]);
   return { connection, loaded, epoch };
 }
@@ -84,12 +85,13 @@ function openCheckpointer(connection: SqlConnection): (state: State, touched: To
 }
 
 /** Opens the ledger of a prepared data directory for writing. The caller holds the directory's lock. */
-export async function openWriter(options: { directory: string; driver: string }): Promise<Writer> {
+export async function openWriter(options: WorkerStart): Promise<Writer> {
   const layout = layoutOf(options.directory);
   const Driver = await loadDriver(options.driver);
   const connection = openConnection(Driver, { path: layout.ledger, mode: "write", driver: options.driver });
   try {
-    return startWriter(openLedger(connection, layout.head), layout.head);
+    const opened = openLedger(connection, { headPath: layout.head, checkedAtStart: options.checkedAtStart });
+    return startWriter(opened, layout.head);
   } catch (error) {
     const cause = asCorrupt(connection, error);
     connection.close();
