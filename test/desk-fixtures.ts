@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import type { Budget } from "../src/accounting/budget/budget.js";
 import { openVerifier } from "../src/accounting/ledger/verify.js";
 import { openPriceBook } from "../src/accounting/price/price-book.js";
@@ -6,7 +7,6 @@ import { type Actor, answer, type Command } from "../src/desk/command.js";
 import { openMeasures } from "../src/desk/measures.js";
 import type { DeskNeeds, ServerFacts } from "../src/desk/needs.js";
 import { openRecentCalls } from "../src/desk/recent-calls.js";
-import { createHash } from "node:crypto";
 import { DESK_TABLE } from "../src/desk/table.js";
 import type { LogLine, OpenLedger } from "../src/stores/journal.js";
 import { openMemory } from "../src/stores/memory/open-memory.js";
@@ -41,7 +41,9 @@ export function commandNamed(name: string): Command {
 }
 
 /** Opens a desk whose ledger has these budgets declared; `day` ($10) when none are given. */
-export async function openTestDesk(options: { budgets?: readonly Budget[]; lines?: LogLine[]; kept?: number } = {}): Promise<TestDesk> {
+export async function openTestDesk(
+  options: { budgets?: readonly Budget[]; lines?: LogLine[]; kept?: number } = {},
+): Promise<TestDesk> {
   const clock = standingClock();
   const lines = options.lines ?? [];
   const ledger = await openMemory({ clock, lines });

@@ -1,7 +1,6 @@
 import { expect, test } from "vitest";
-import { openTestDesk } from "../../test/desk-fixtures.js";
+import { commandNamed, openTestDesk } from "../../test/desk-fixtures.js";
 import { budget, caller, ceiling, hold, post } from "../../test/ledger-fixtures.js";
-import { commandNamed } from "../../test/desk-fixtures.js";
 
 interface Account {
   name: string;
@@ -15,8 +14,19 @@ interface Account {
 }
 interface Status {
   as_of_seq: number;
-  agents: Record<string, { tokens: { total: number; input_fresh?: number }; cost_usd: string; calls: number; refused: number; budgets: Account[] }>;
-  global: { total_tokens: number; total_cost_usd: string; held_usd: string; simulated_usd: string; calls: number; refused: number; presumed: number };
+  agents: Record<
+    string,
+    { tokens: { total: number; input_fresh?: number }; cost_usd: string; calls: number; refused: number; budgets: Account[] }
+  >;
+  global: {
+    total_tokens: number;
+    total_cost_usd: string;
+    held_usd: string;
+    simulated_usd: string;
+    calls: number;
+    refused: number;
+    presumed: number;
+  };
   windows: Record<string, { accounts: number; whole: Account | null }>;
 }
 
@@ -55,7 +65,9 @@ test("used, held, left and percent of an agent's budgets are the ledger's, in th
 });
 
 test("a new day shows new accounts, and what an agent may spend before its first call of the day", async () => {
-  const desk = await openTestDesk({ budgets: [budget({ name: "agent-day", limit: 10_000n, unit: "tokens", per: ["agent"], window: day })] });
+  const desk = await openTestDesk({
+    budgets: [budget({ name: "agent-day", limit: 10_000n, unit: "tokens", per: ["agent"], window: day })],
+  });
   await desk.ledger.apply([hold("one", ceiling(1000, 0)), post("one", { input: 1000, output: 0 })]);
   desk.clock.move(86_400_000);
   const status = await desk.ask<Status>("status");

@@ -86,16 +86,25 @@ test("a data-plane key may ask for nothing but what is its own, and an admin has
     if (command.kind === "feed") continue;
     const actor = command.permission === "self" ? admin : { name: "key:cx", key: boundKey };
     const code = command.permission === "self" ? "unauthorized" : "forbidden";
-    await expect(answer(command, desk.needs, { input: asked[command.name] ?? {}, actor }), command.name).rejects.toMatchObject({ code });
+    await expect(answer(command, desk.needs, { input: asked[command.name] ?? {}, actor }), command.name).rejects.toMatchObject({
+      code,
+    });
   }
   await desk.close();
 });
 
 test("an unknown or wrong input is refused by name, and hostile keys pollute nothing", async () => {
   const desk = await openTestDesk();
-  const ask = (input: unknown) => answer(DESK_TABLE.find((one) => one.name === "call list") as never, desk.needs, { input, actor: admin });
-  await expect(ask({ limit: "many" })).rejects.toMatchObject({ code: "invalid_request", message: expect.stringContaining("limit") });
-  await expect(ask({ colour: "red" })).rejects.toMatchObject({ code: "invalid_request", message: expect.stringContaining("colour") });
+  const ask = (input: unknown) =>
+    answer(DESK_TABLE.find((one) => one.name === "call list") as never, desk.needs, { input, actor: admin });
+  await expect(ask({ limit: "many" })).rejects.toMatchObject({
+    code: "invalid_request",
+    message: expect.stringContaining("limit"),
+  });
+  await expect(ask({ colour: "red" })).rejects.toMatchObject({
+    code: "invalid_request",
+    message: expect.stringContaining("colour"),
+  });
   await ask(JSON.parse('{"__proto__":{"admin":true}}')).catch(() => "refused");
   expect(({} as { admin?: boolean }).admin).toBeUndefined();
   await desk.close();
