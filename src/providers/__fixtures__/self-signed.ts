@@ -1,0 +1,23 @@
+// A certificate that nobody vouches for, made for these tests alone (openssl req -x509, EC P-256, 127.0.0.1).
+
+/** Its private key; guards nothing. */
+export const key = `-----BEGIN PRIVATE KEY-----
+MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgX1fDHjn6QofnNc5f
+T5ONWaOMqt1Gwdo9JKXYKSMWODyhRANCAATdVK3SSigs/KYIgrM72zF1sKgzfW6y
+CUyr99G7XlEIXMrufLczLU514AI3+pFtOiNlpUFgAPF6pVQtJWd3QEbG
+-----END PRIVATE KEY-----
+`;
+
+/** The certificate. */
+export const cert = `-----BEGIN CERTIFICATE-----
+MIIBkTCCATagAwIBAgIUeVErzvtD/DP+9ccAcgbAzrxiVlgwCgYIKoZIzj0EAwIw
+FDESMBAGA1UEAwwJMTI3LjAuMC4xMCAXDTI2MTEyNDExNDI0OVoYDzIxMjYxMDMx
+MTE0MjQ5WjAUMRIwEAYDVQQDDAkxMjcuMC4wLjEwWTATBgcqhkjOPQIBBggqhkjO
+PQMBBwNCAATdVK3SSigs/KYIgrM72zF1sKgzfW6yCUyr99G7XlEIXMrufLczLU51
+4AI3+pFtOiNlpUFgAPF6pVQtJWd3QEbGo2QwYjAdBgNVHQ4EFgQUDk//h9qXZiPk
+pqT0g9hoqABNvJ0wHwYDVR0jBBgwFoAUDk//h9qXZiPkpqT0g9hoqABNvJ0wDwYD
+VR0TAQH/BAUwAwEB/zAPBgNVHREECDAGhwR/AAABMAoGCCqGSM49BAMCA0kAMEYC
+IQCFBHGrnU81VOhApj+cTEBIKivx7cWodacfRQq5szqnawIhAImDTONvfAGBciP0
+1Kkli01myR3hmsIlbz+YlaNw3Zs2
+-----END CERTIFICATE-----
+`;
