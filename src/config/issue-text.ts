@@ -51,18 +51,14 @@ export function problemAt(
   const source = checked.yaml.interpolated.get(pathKey(path));
   const secret = SECRET_KEYS.has(String(path.at(-1)));
   const seen = secret ? "[redacted]" : (source ?? shown(value));
-  // What a variable holds may be a secret wherever it is used: show the reference instead.
-  const hide = (text: string): string =>
-    source === undefined || typeof value !== "string" || value === ""
-      ? text
-      : text.replaceAll(shown(value), JSON.stringify(source));
-  return {
-    ...placeOf(checked, path, at.part),
-    path: pathText(path),
-    value: value === undefined ? null : seen,
-    message: hide(at.message),
-    suggestion: hide(at.suggestion),
-  };
+  const base = { ...placeOf(checked, path, at.part), path: pathText(path), value: value === undefined ? null : seen };
+  // What a variable holds may be a secret wherever it is used: then nothing that quotes it is said.
+  const quoted = typeof value === "string" ? JSON.stringify(value).slice(1, -1).slice(0, 8) : "";
+  if (source !== undefined && quoted !== "" && `${at.message}${at.suggestion}`.includes(quoted)) {
+    const message = `What ${JSON.stringify(source)} stands for is not accepted here.`;
+    return { ...base, message, suggestion: exampleAt(checked, path) };
+  }
+  return { ...base, message: at.message, suggestion: at.suggestion };
 }
 
 /** Where a key that is unknown here is known. */

@@ -81,7 +81,7 @@ test("any amount of nano-dollars comes through the file unchanged", () => {
       const grouped = formatUsd(nano);
       if (grouped.includes(",")) expect(told(limited(`{ usd: "${grouped}" }`))).toHaveLength(1);
     }),
-    { numRuns: 60, seed: 41 },
+    { numRuns: 40, seed: 41 },
   );
 });
 
@@ -111,9 +111,17 @@ test("a variable is filled in as text and can change neither structure nor lines
 });
 
 test("what a variable holds is not shown when it is wrong; the reference is", () => {
-  const [problem] = told(limited(`{ usd: \${LEAK} }`), { LEAK: "sk-very-secret" });
-  expect(problem).toContain("LEAK");
-  expect(problem).not.toContain("sk-very-secret");
+  const secret = 'sk"very secret, and longer than what a message would show of it';
+  for (const line of [
+    "budgets: [{ name: a, limit: { usd: @ } }]",
+    "keys: [{ name: @, token: a }]",
+    "timezone: @",
+    "server: { port: @ }",
+  ]) {
+    const [problem] = told(head + line.replace("@", "$" + "{LEAK}"), { LEAK: secret });
+    expect(problem).toContain("LEAK");
+    expect(problem).not.toContain("very");
+  }
 });
 
 test("a broken reference is told, in flow and in quotes", () => {
@@ -215,6 +223,6 @@ test("hostile and huge texts are refused as data, never thrown", () => {
     fc.property(fc.string({ maxLength: 200 }), (text) => {
       expect("problems" in read(text) || text.includes("version")).toBe(true);
     }),
-    { numRuns: 200, seed: 42 },
+    { numRuns: 100, seed: 42 },
   );
 });
