@@ -5,7 +5,7 @@
 import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { z } from "zod";
 import { BursarError } from "../../accounting/errors.js";
-import { BUSY_MS, DEFAULT_DRIVER, loadDriver, openConnection, prepareQuery, type SqlConnection, sqlCode } from "./driver.js";
+import { BUSY_MS, DEFAULT_DRIVER, loadDriver, openConnection, type SqlConnection, sqlCode } from "./driver.js";
 import { type Layout, layoutOf } from "./layout.js";
 
 const ServerNote = z.object({ pid: z.number().int(), address: z.string().nullable(), since: z.number() });
@@ -80,7 +80,8 @@ export async function lockDirectory(layout: Layout, self: { address: string | nu
  */
 export async function guardLedger(layout: Layout, driver: string): Promise<SqlConnection> {
   const connection = openConnection(await loadDriver(driver), { path: layout.ledger, mode: "read", driver });
-  prepareQuery(connection, "SELECT count(*) FROM sqlite_master")();
+  // By exec: a prepared statement would keep the connection half open until it is collected.
+  connection.exec("SELECT count(*) FROM sqlite_master");
   return connection;
 }
 
@@ -100,7 +101,7 @@ export async function readServer(directory: string): Promise<RunningServer | nul
     driver: DEFAULT_DRIVER,
   });
   try {
-    prepareQuery(connection, "SELECT count(*) FROM sqlite_master")();
+    connection.exec("SELECT count(*) FROM sqlite_master");
     return null;
   } catch (error) {
     if (!isBusy(error)) throw error;
