@@ -47,7 +47,9 @@ test("usage is mapped to disjoint classes that the price oracle agrees with, on 
     dialect
       .splitter(1 << 20)
       .push(fixture(`anthropic/${name}.sse`))
-      .forEach((raw) => reader.event(raw));
+      .forEach((raw) => {
+        reader.event(raw);
+      });
     const counts = reader.seen.usage!.counts;
     expect([inputTokens(counts), outputTokens(counts)], name).toEqual([oracle.input_tokens, oracle.output_tokens]);
     expect(counts.reasoning, name).toBe(oracle.output_reasoning_tokens);
