@@ -118,6 +118,16 @@ test("a WAL that lost its end, by as little as one byte, is found: what was ackn
   }
 });
 
+test("a ledger that was deleted or put back from an older copy is found by its head", async () => {
+  const deleted = damaged(whole);
+  rmSync(join(deleted, "ledger.db"));
+  expect(await refusalOf(deleted)).toMatchObject({ code: "ledger_corrupt", details: { seq: 1 } });
+  const older = await withSql(damaged(whole), (connection) => {
+    connection.exec("DELETE FROM log WHERE seq > 150; DELETE FROM checkpoint; DELETE FROM state");
+  });
+  await expectFound(older, 151);
+});
+
 test("a balance changed in the checkpoint is found", async () => {
   const change = `UPDATE state SET json = replace(json, '"used":"', '"used":"1') WHERE kind = 'accounts'`;
   const directory = await withSql(damaged(whole), (connection) => connection.exec(change));
@@ -165,6 +175,12 @@ test("a migration that fails half way leaves the schema as it was", async () => 
     expect(schemaVersion(connection)).toBe(1);
     expect(() => connection.exec("SELECT * FROM halfway")).toThrow(/no such table/);
   });
+});
+
+test("a data directory that cannot be one is refused with a way out", async () => {
+  const refusal = await refusalOf(join(whole, "ledger.db"));
+  expect(refusal.code).toBe("store_unavailable");
+  expect(refusal.message).toContain("--data");
 });
 
 test("another program's database is refused and left alone", async () => {

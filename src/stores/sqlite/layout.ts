@@ -1,6 +1,7 @@
 /** Where things are in the data directory, and that nobody else may read them. Money path: fails closed. */
 import { chmodSync, closeSync, existsSync, mkdirSync, openSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
+import { BursarError } from "../../accounting/errors.js";
 
 /** Paths of the files of one data directory. */
 export interface Layout {
@@ -35,6 +36,16 @@ function createPrivate(path: string): void {
  * or holds a ledger; somebody else's directory is left as it is.
  */
 export function prepareDirectory(layout: Layout): void {
+  try {
+    createDirectory(layout);
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    const message = `The data directory ${layout.directory} cannot be used: ${why}. Choose another: --data DIR.`;
+    throw new BursarError("store_unavailable", message, { directory: layout.directory }, { cause });
+  }
+}
+
+function createDirectory(layout: Layout): void {
   mkdirSync(layout.directory, { recursive: true, mode: 0o700 });
   const names = readdirSync(layout.directory);
   const ours = names.length === 0 || existsSync(layout.ledger);
