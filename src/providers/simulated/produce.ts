@@ -27,8 +27,9 @@ export interface Production {
   readonly clock: Clock;
 }
 
-/** Frames between two turns of the event loop, so that a reader in the same process cannot starve its own timers. */
+/** Frames (of a whole reply: steps) between two turns of the event loop, so that a reader in the same process cannot starve its own timers. */
 const FRAMES_PER_TURN = 32;
+const STEPS_PER_TURN = 1024;
 const SLOW_BYTES = 8;
 const SLOW_MS = 20;
 const FOREVER_MS = 2_000_000_000;
@@ -136,6 +137,7 @@ export async function produceWhole(
     let next = await steps.next();
     while (next.done !== true) {
       made.push(next.value);
+      if (made.length % STEPS_PER_TURN === 0) await turn();
       next = await steps.next();
     }
     const text = rendering.whole(made, line.consumption);
