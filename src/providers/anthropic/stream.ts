@@ -5,6 +5,7 @@
  */
 import type { ParsedRequest } from "../../call/message.js";
 import type { CallFigures, StreamReader, StreamSeen } from "../../call/needs.js";
+import { eventJson } from "../event-json.js";
 import { figuresComment, figuresJson } from "../figures-text.js";
 import { openOutputMeter } from "../meter-output.js";
 import { type Fields, isObject } from "../request-fields.js";
@@ -98,48 +99,48 @@ function released(reading: Reading, raw: Uint8Array): Uint8Array {
   return heldDelta === null ? raw : Buffer.concat([heldDelta.raw, raw]);
 }
 
-function parsedEvent(data: string): Fields | null {
-  try {
-    const event: unknown = JSON.parse(data);
-    return isObject(event) ? event : null;
-  } catch (error) {
-    if (error instanceof SyntaxError) return null;
-    throw error;
-  }
-}
-
 /** An event that is no JSON: passed as it came, but never taken for nothing. */
-function unreadable(reading: Reading, raw: Uint8Array, data: string): Uint8Array | null {
+function unreadable(reading: Reading, raw: Uint8Array, data: string): Uint8Array {
   reading.usage.flag("event_invalid");
-  if (!data.includes('"usage"')) {
-    reading.meter.text(data);
-    return raw;
-  }
-  reading.usage.take({ ok: false, why: /NaN|Infinity/.test(data) ? "nan" : "unreadable" });
-  return null;
+  if (data.includes('"usage"')) reading.usage.take({ ok: false, why: "unreadable" });
+  else reading.meter.text(data);
+  return raw;
 }
 
-function readEvent(reading: Reading, raw: Uint8Array): Uint8Array | null {
-  const { event: name, data } = eventFields(raw);
-  if (data === null) return reading.terminal ? null : raw;
-  const event = parsedEvent(data);
-  if (event === null) return unreadable(reading, raw, data);
-  const type = event.type ?? name;
-  if (type === "message_stop") return stop(reading, raw);
+/** An event whose numbers were none: what it says of usage does not count, all else does. */
+function withoutUsage(event: Fields): Fields {
+  const message = isObject(event.message) ? { ...event.message, usage: null } : event.message;
+  return { ...event, message, usage: null };
+}
+
+function readTyped(reading: Reading, type: unknown, event: Fields): void {
   if (type === "message_start") startMessage(reading, event.message);
   else if (type === "content_block_start") startBlock(reading, event);
   else if (type === "content_block_delta") readDelta(reading, event.delta);
   else if (type === "content_block_stop") reading.open.delete(Number(event.index));
   else if (type === "error") reading.error ??= readError(event);
+}
+
+function readEvent(reading: Reading, raw: Uint8Array): Uint8Array | null {
+  const { event: name, data } = eventFields(raw);
+  if (data === null) return reading.terminal ? null : raw;
+  const json = eventJson(data);
+  if (json === null) return unreadable(reading, raw, data);
+  const event = json.repaired ? withoutUsage(json.fields) : json.fields;
+  const sound = json.repaired ? eventBytes({ event: name, data: json.data.replace(/[\r\n]/g, " ") }) : raw;
+  if (json.repaired) reading.usage.take({ ok: false, why: "nan" });
+  const type = event.type ?? name;
+  if (type === "message_stop") return stop(reading, raw);
+  readTyped(reading, type, event);
   const stops = type === "message_delta" && readMessageDelta(reading, event);
   if (reading.terminal) {
     reading.usage.flag("event_after_end");
     return null;
   }
-  if (type === "ping") return raw;
-  if (!stops) return released(reading, raw);
+  if (type === "ping") return sound;
+  if (!stops) return released(reading, sound);
   const before = reading.heldDelta?.raw ?? null;
-  reading.heldDelta = { raw, data };
+  reading.heldDelta = { raw: sound, data: json.data };
   return before;
 }
 

@@ -6,6 +6,7 @@
 import { inputTokens, outputTokens, type Usage } from "../../accounting/meter/usage.js";
 import type { ParsedRequest } from "../../call/message.js";
 import type { CallFigures, StreamReader, StreamSeen } from "../../call/needs.js";
+import { eventJson } from "../event-json.js";
 import { figuresComment, figuresJson } from "../figures-text.js";
 import { without } from "../json-bytes.js";
 import { openOutputMeter } from "../meter-output.js";
@@ -88,18 +89,8 @@ function unreadable(reading: Reading, raw: Uint8Array, data: string): Uint8Array
     reading.meter.text(data);
     return raw;
   }
-  reading.usage.take({ ok: false, why: /NaN|Infinity/.test(data) ? "nan" : "unreadable" });
+  reading.usage.take({ ok: false, why: "unreadable" });
   return null;
-}
-
-function parsedChunk(data: string): Fields | null {
-  try {
-    const chunk: unknown = JSON.parse(data);
-    return isObject(chunk) ? chunk : null;
-  } catch (error) {
-    if (error instanceof SyntaxError) return null;
-    throw error;
-  }
 }
 
 function edited(
@@ -129,18 +120,21 @@ function readEvent(reading: Reading, raw: Uint8Array): Uint8Array | null {
     reading.heldDone ??= raw;
     return null;
   }
-  const chunk = parsedChunk(data);
-  if (chunk === null) return unreadable(reading, raw, data);
+  const json = eventJson(data);
+  if (json === null) return unreadable(reading, raw, data);
+  const chunk = json.fields;
   const choices = Array.isArray(chunk.choices) ? chunk.choices : [];
   readHead(reading, chunk);
   readChoices(reading, choices);
-  readChunkUsage(reading, chunk, choices.length === 0);
+  if (json.repaired) reading.usage.take({ ok: false, why: "nan" });
+  else readChunkUsage(reading, chunk, choices.length === 0);
   reading.error ??= errorWord(chunk.error) ?? (event === "error" ? errorWord(chunk) : null);
   if (reading.terminal) {
     reading.usage.flag("event_after_end");
     return null;
   }
-  return edited(reading, { raw, chunk, event, data, last: choices.length === 0 });
+  const sound = json.repaired ? eventBytes({ event, data: json.data.replace(/[\r\n]/g, " ") }) : raw;
+  return edited(reading, { raw: sound, chunk, event, data: json.data, last: choices.length === 0 });
 }
 
 /** The figures, and what was held back for them: usage chunk with `bursar`, comment, `[DONE]`. */
