@@ -56,7 +56,9 @@ export function leaf<T>(said: Said, json: JsonForm, read: (value: unknown) => Re
 
 /** A leaf that may be left out; then it is what `text` says. */
 export function withDefault<S extends z.ZodType<unknown, unknown>>(schema: S, text: string): z.ZodPrefault<S> {
-  return z.prefault(schema, text as z.input<S>).meta({ ...schema.meta(), default: text });
+  return z
+    .prefault(schema, text as z.input<S>)
+    .meta({ ...schema.meta(), default: /^\d+(\.\d+)?$/.test(text) ? Number(text) : text });
 }
 
 /** A reference to an environment variable, as the file writes it. */

@@ -145,6 +145,20 @@ const limit = () => {
   return z.union([unlimited, amounts]).meta({ description: about, examples: ["{ usd: 5000 }"] });
 };
 
+/** Keys of a budget that are known and not built yet. */
+const budgetLater = () => ({
+  at: the.notBuilt("budget edges", { about: "What happens at a percentage of the limit.", example: "off" }),
+  carry_over: the.notBuilt("carry-over", { about: "Unspent money moves into the next window.", example: "off" }),
+  on_store_outage: the.notBuilt("a choice for store outages", {
+    about: "What a budget does while the ledger cannot be written; hard budgets refuse.",
+    example: "off",
+  }),
+  on_unknown_outcome: the.notBuilt("a choice for unknown outcomes", {
+    about: "What becomes of money when nobody knows what a call cost; it stays counted in full.",
+    example: "off",
+  }),
+});
+
 const budget = () =>
   z.strictObject({
     name: the.identifier({ about: "Its name; unique. Renaming it starts a new one.", example: "agent-day" }),
@@ -206,16 +220,7 @@ const budget = () =>
       ),
       "10000",
     ),
-    at: the.notBuilt("budget edges", { about: "What happens at a percentage of the limit.", example: "off" }),
-    carry_over: the.notBuilt("carry-over", { about: "Unspent money moves into the next window.", example: "off" }),
-    on_store_outage: the.notBuilt("a choice for store outages", {
-      about: "What a budget does while the ledger cannot be written; hard budgets refuse.",
-      example: "off",
-    }),
-    on_unknown_outcome: the.notBuilt("a choice for unknown outcomes", {
-      about: "What becomes of money when nobody knows what a call cost; it stays counted in full.",
-      example: "off",
-    }),
+    ...budgetLater(),
   });
 
 const savings = () =>
@@ -332,9 +337,9 @@ export function configSchema() {
         { about: "Every budget that covers a call must have room for it.", example: `[${budgetExample}]` },
         [],
       ),
-      savings: part(savings(), { about: "Ways of making calls cheaper; all off.", example: "off" }, {}),
+      savings: part(savings(), { about: "Ways of making calls cheaper; all off.", example: "{ history: off }" }, {}),
       content: part(content(), { about: "Keeping bodies, for repeated idempotent calls.", example: "{ keep: memory }" }, {}),
-      alerts: part(alerts(), { about: "Rules and where they notify.", example: "off" }, {}),
+      alerts: part(alerts(), { about: "Rules and where they notify.", example: "{ rules: off }" }, {}),
       server: part(server(), { about: "Where Bursar listens.", example: "{ port: 4141 }" }, {}),
       limits: part(limits(), { about: "Bounds of one call.", example: "{ retries_max: 2 }" }, {}),
     })
