@@ -66,6 +66,7 @@ export interface StreamReader {
   /**
    * Bytes that end the stream well-formed from where it stands (open blocks and tool calls closed), as
    * `finish_reason: "length"` / `stop_reason: "max_tokens"` with usage when the client may expect it.
+   * All that `event` answered must have been forwarded: what was opened there is closed here.
    */
   cut(figures: CallFigures): Uint8Array;
   /** Bytes that put the final figures at the end (an SSE comment; a `bursar` field for clients that asked for usage). */
@@ -186,10 +187,22 @@ export interface Catalog {
   candidates(query: { readonly dialect: DialectName; readonly model: string; readonly at: number }): readonly Candidate[];
 }
 
+/** A prompt's size before it is sent. */
+export interface EstimatedInput {
+  /** Before any safety factor. */
+  readonly tokens: number;
+  /** Counted by the provider's own tokenizer. */
+  readonly exact: boolean;
+  /** Most tokens a byte-level tokenizer could make of it. */
+  readonly bytes: number;
+  /** Kinds of media that nothing but the context window bounds. */
+  readonly unbounded: readonly string[];
+}
+
 /** Token counts of a prompt before it is sent. Pure and quick; calibrated by the ledger's own history. */
 export interface Estimator {
   /** Input tokens, before any safety factor; `exact` when a provider's own tokenizer counted. */
-  input(request: ParsedRequest, canonical: string): { readonly tokens: number; readonly exact: boolean; readonly bytes: number };
+  input(request: ParsedRequest, canonical: string): EstimatedInput;
 }
 
 /** What an agent's settings say about its calls. */
