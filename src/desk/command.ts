@@ -61,6 +61,8 @@ export interface Feed<I extends z.ZodObject = z.ZodObject> extends Asked<I> {
   readonly changes: false;
   /** `after`: the last one the asker has seen, or null. Ends when `signal` aborts or the asker cannot keep up. */
   watch(needs: DeskNeeds, input: z.output<I>, using: { after: number | null; signal: AbortSignal }): AsyncIterable<FeedItem>;
+  /** One item for a person in a terminal. `json` is an item's own. */
+  line(json: string): string;
 }
 
 /** One item of a feed: a log entry, or the word that the feed ends because its reader is too slow. */

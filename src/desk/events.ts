@@ -1,6 +1,8 @@
 /** The log as it grows, for whoever listens. Watching path: fails open — a listener that cannot keep up is told so and left. */
 import { z } from "zod";
 import type { Entry } from "../accounting/ledger/entry.js";
+import { usdText } from "../accounting/units/money.js";
+import { instantJson, shownUsd } from "./amount.js";
 import { defineFeed, type FeedItem } from "./command.js";
 import type { DeskNeeds } from "./needs.js";
 
@@ -143,6 +145,18 @@ async function* watch(
   }
 }
 
+/** An entry in one line: when, what, whose and how much. */
+function line(json: string): string {
+  const entry = JSON.parse(json) as Entry;
+  const at = instantJson(entry.at);
+  if (entry.type === "budget.changed") return `${at}  ${entry.type}  ${entry.budget} ${entry.change.kind} by ${entry.actor}`;
+  const agent = entry.type === "call.posted" ? entry.agent : "attribution" in entry ? entry.attribution.agent : "";
+  const nano = "nano" in entry ? entry.nano : "ceiling" in entry ? entry.ceiling.nano : null;
+  const money = nano === null ? "" : shownUsd(usdText(BigInt(nano)));
+  const why = entry.type === "call.refused" ? entry.message : entry.type === "call.presumed" ? entry.reason : "";
+  return [at, entry.type, agent, entry.attempt_id, money, why].filter((part) => part !== "").join("  ");
+}
+
 /** `events`: the log as it grows. */
 export const events = defineFeed({
   name: "events",
@@ -152,5 +166,6 @@ export const events = defineFeed({
   path: "/events",
   input,
   watch,
+  line,
   cli: { positional: [], example: "bursar events --type call.refused" },
 });

@@ -180,7 +180,7 @@ test("with an admin token nothing is served without it, from wherever it comes",
 
 test("a data-plane key is served its own budgets and nothing else", async () => {
   await desk.ledger.apply([hold("own", ceiling(1000, 0), { attribution: caller({ agent: "support-bot", key: "cx" }) })]);
-  for (const headers of [{ authorization: "Bearer cx-key" }, { "x-api-key": "cx-key" }] as HeadersInit[]) {
+  for (const headers of [{ authorization: "Bearer cx-key" }, { "x-api-key": "cx-key" }] as Record<string, string>[]) {
     const response = await ask("/api/v1/me", { headers }, { remote: "203.0.113.9" });
     expect(await response.json()).toMatchObject({ key: "cx", agent: "support-bot", budgets: [{ name: "day", held: "0.001" }] });
   }
