@@ -8,7 +8,8 @@ import { openMeasures } from "../src/desk/measures.js";
 import type { DeskNeeds, ServerFacts } from "../src/desk/needs.js";
 import { openRecentCalls } from "../src/desk/recent-calls.js";
 import { DESK_TABLE } from "../src/desk/table.js";
-import type { LogLine, OpenLedger } from "../src/stores/journal.js";
+import type { OpenLedger } from "../src/stores/journal.js";
+import type { LogLine } from "../src/stores/log-writer.js";
 import { openMemory } from "../src/stores/memory/open-memory.js";
 import { budget, standingClock } from "./ledger-fixtures.js";
 

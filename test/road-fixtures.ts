@@ -41,6 +41,19 @@ export interface TestRoad {
 
 export const KEY: KeyIdentity = { name: "k", trusts_attribution: true };
 
+function scripted(script: Script, requests: UpstreamRequest[]): Upstream {
+  return {
+    name: "scripted",
+    simulated: false,
+    unbilled: (status) => status === 429 || status === 400,
+    headers_allowed: () => false,
+    async send(request, signal) {
+      requests.push(request);
+      return script(request, signal, requests.length);
+    },
+  };
+}
+
 /** A whole road over the memory store and one scripted upstream that speaks OpenAI Chat. */
 export async function openTestRoad(options: {
   script: Script;
@@ -56,16 +69,7 @@ export async function openTestRoad(options: {
   const requests: UpstreamRequest[] = [];
   const observed: CallObserved[] = [];
   const prices = openPriceBook();
-  const upstream: Upstream = {
-    name: "scripted",
-    simulated: false,
-    unbilled: (status) => status === 429 || status === 400,
-    headers_allowed: () => false,
-    async send(request, signal) {
-      requests.push(request);
-      return options.script(request, signal, requests.length);
-    },
-  };
+  const upstream = scripted(options.script, requests);
   let count = 0;
   const needs: CallNeeds = {
     clock,
@@ -88,7 +92,12 @@ export async function openTestRoad(options: {
       },
     },
     estimator: {
-      input: (request) => ({ tokens: Math.ceil(request.body.byteLength / 4), exact: false, bytes: request.body.byteLength }),
+      input: (request) => ({
+        tokens: Math.ceil(request.body.byteLength / 4),
+        exact: false,
+        bytes: request.body.byteLength,
+        unbounded: [],
+      }),
     },
     agent: () => ({ output_default: 8_192 }),
     observe: (event) => observed.push(event),

@@ -14,9 +14,23 @@ export interface ChunkPipe {
   leave(): void;
 }
 
+/** An explicit iterator: an async generator's `finally` does not run when the consumer leaves before the first frame. */
+function readableOf(next: () => Promise<IteratorResult<Uint8Array>>, leave: () => void): AsyncIterable<Uint8Array> {
+  return {
+    [Symbol.asyncIterator]: () => ({
+      next,
+      async return() {
+        leave();
+        return { done: true as const, value: undefined };
+      },
+    }),
+  };
+}
+
 /** Bytes that may wait in the pipe before the pump pauses; a multiple of a socket's usual buffer. */
 const WAITING_BYTES_MAX = 65_536;
 
+/** Opens a pipe. A consumer that takes nothing for `stalledMs` while the pipe is full counts as gone. */
 export function openChunkPipe(options: { stalledMs: number; setTimer: (run: () => void, ms: number) => () => void }): ChunkPipe {
   let chunks: Uint8Array[] = [];
   let bytes = 0;
@@ -57,16 +71,7 @@ export function openChunkPipe(options: { stalledMs: number; setTimer: (run: () =
   }
 
   return {
-    readable: {
-      // An explicit iterator: an async generator's `finally` does not run when the consumer leaves before the first frame.
-      [Symbol.asyncIterator]: () => ({
-        next,
-        async return() {
-          leave();
-          return { done: true as const, value: undefined };
-        },
-      }),
-    },
+    readable: readableOf(next, leave),
     async push(chunk) {
       if (left) return false;
       chunks.push(chunk);

@@ -7,10 +7,11 @@ import { calibrationKey } from "../accounting/ledger/apply.js";
 import type { AccountView, Ceiling } from "../accounting/ledger/command.js";
 import type { State } from "../accounting/ledger/state.js";
 import { ceilingFor, OUTPUT_SLICE } from "../accounting/meter/ceiling.js";
+import { picoOf } from "../accounting/price/cost.js";
 import type { PriceRow } from "../accounting/price/price-row.js";
 import type { KeyIdentity } from "./identify.js";
 import type { ParsedRequest, Part } from "./message.js";
-import type { Candidate, Estimator } from "./needs.js";
+import type { Candidate, EstimatedInput, Estimator } from "./needs.js";
 
 /** How one attempt is bounded. */
 export interface Bound {
@@ -64,16 +65,10 @@ export function refuseUnbounded(query: { request: ParsedRequest; key: KeyIdentit
         parameter: part.type,
       });
     }
-    const referenced = (part.kind === "image" || part.kind === "audio" || part.kind === "file") && part.by_reference;
-    if (referenced && part.kind !== "image" && (price === null || price.context_window === null)) {
-      throw new BursarError("parameter_refused", `A ${part.kind} by reference has no bound for this model; send it inline.`, {
-        parameter: part.kind,
-      });
-    }
   }
   for (const tool of request.tools) {
     if (!tool.server_side) continue;
-    if (tool.uses_max === null || price?.pico.web_searches === undefined) {
+    if (tool.uses_max === null || price === null) {
       throw new BursarError(
         "parameter_refused",
         `The tool "${tool.name}" runs and bills at the provider and has no bound here; set max_uses, or remove it.`,
@@ -83,15 +78,20 @@ export function refuseUnbounded(query: { request: ParsedRequest; key: KeyIdentit
   }
 }
 
-/** Input that the provider reads from elsewhere: nothing less than the whole context window bounds it. */
-function referencesWholeContext(request: ParsedRequest): boolean {
-  return parts(request).some((part) => (part.kind === "audio" || part.kind === "file") && part.by_reference);
+/** Input that nothing bounds but the model's context window: the whole of it, or a refusal. */
+function boundedInput(query: BoundQuery, counted: EstimatedInput, price: PriceRow | null): number {
+  const kind = counted.unbounded[0];
+  if (kind === undefined) return counted.tokens;
+  if (price?.context_window !== undefined && price.context_window !== null) return Math.max(counted.tokens, price.context_window);
+  if (!isHard(query.views)) return counted.tokens;
+  const message = `The size of this ${kind} in tokens has no bound for ${query.candidate.canonical}, so a hard budget cannot cover it. Send it as text.`;
+  throw new BursarError("parameter_refused", message, { parameter: kind });
 }
 
 function toolFees(request: ParsedRequest, price: PriceRow | null): bigint {
   let pico = 0n;
   for (const tool of request.tools) {
-    if (tool.server_side) pico += BigInt(tool.uses_max ?? 0) * (price?.pico.web_searches ?? 0n);
+    if (tool.server_side && price !== null) pico += BigInt(tool.uses_max ?? 0) * picoOf(price.pico, "web_searches", price.free);
   }
   return (pico + 999n) / 1000n;
 }
@@ -107,7 +107,7 @@ export function boundAttempt(query: BoundQuery): Bound {
   const { request, candidate, strict } = query;
   const price = candidate.price ?? candidate.dearest;
   const counted = query.estimator.input(request, candidate.canonical);
-  const estimated = referencesWholeContext(request) ? Math.max(counted.tokens, price?.context_window ?? 0) : counted.tokens;
+  const estimated = boundedInput(query, counted, price);
   const cap = outputCap(query, price);
   const hidden = price?.hides_reasoning === true || request.thinking;
   const sliced = request.stream && !strict && !hidden && cap * request.choices > OUTPUT_SLICE;
@@ -123,6 +123,8 @@ export function boundAttempt(query: BoundQuery): Bound {
     row: price,
     mode: strict ? "strict" : "measured",
     cacheWrites: request.cache_writes ?? "none",
+    service_tier: request.service_tier,
+    audio: parts(request).some((part) => part.kind === "audio"),
   });
   return { ...base, ceiling: { ...ceiling, nano: ceiling.nano + toolFees(request, price) } };
 }

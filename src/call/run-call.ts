@@ -25,6 +25,7 @@ export interface Road {
 
 const RENEW_MS = 10_000;
 
+/** Opens the road over its needs. Renews the holds of calls in flight until closed. */
 export function openRoad(needs: CallNeeds): Road {
   const memo = openMemo(openWindows());
   const active = new Set<string>();

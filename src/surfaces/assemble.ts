@@ -5,6 +5,7 @@
 import { createHash } from "node:crypto";
 import { BursarError } from "../accounting/errors.js";
 import { openVerifier } from "../accounting/ledger/verify.js";
+import type { PriceBook } from "../accounting/price/price-row.js";
 import type { CallNeeds, CallObserved, Clock, Dialect, DialectName } from "../call/needs.js";
 import { openRoad, type Road } from "../call/run-call.js";
 import { agentSettings, type Config } from "../config/config.js";
@@ -53,6 +54,10 @@ export interface Core {
 
 const GRACE_MS = 10_000;
 const ACTOR = "config";
+const DIALECTS: ReadonlyMap<DialectName, Dialect> = new Map([
+  [openAiChat.name, openAiChat],
+  [anthropicMessagesDialect.name, anthropicMessagesDialect],
+]);
 
 function sha256(text: string): string {
   return createHash("sha256").update(text, "utf8").digest("hex");
@@ -106,77 +111,89 @@ function follow(
   });
 }
 
+/** Prices that follow a reload. */
+function livePrices(providing: () => Providing): PriceBook {
+  return {
+    resolve: (query) => providing().prices.resolve(query),
+    providerOf: (model) => providing().prices.providerOf(model),
+    byId: (id) => providing().prices.byId(id),
+    dearest: (provider, at) => providing().prices.dearest(provider, at),
+    list: (at) => providing().prices.list(at),
+  };
+}
+
+/** What the road needs, over what is in force at the time of each call. */
+function callNeedsOf(of: {
+  clock: Clock;
+  ledger: OpenLedger;
+  providing: () => Providing;
+  observe: CallNeeds["observe"];
+}): CallNeeds {
+  const { clock, ledger, providing, observe } = of;
+  return {
+    clock,
+    newId: newCallId,
+    ledger,
+    prices: livePrices(providing),
+    catalog: { candidates: (query) => providing().catalog.candidates(query) },
+    estimator: openEstimator(),
+    agent: (name) => agentSettings(providing().config, name),
+    observe,
+    get limits() {
+      return providing().config.limits;
+    },
+  };
+}
+
+/** What is running, for the start box, status and the page. */
+function factsOf(of: { providing: () => Providing; address: () => string | null; startedAt: number }): () => ServerFacts {
+  const version = readVersion();
+  return () => {
+    const providing = of.providing();
+    const { config } = providing;
+    return {
+      version,
+      address: of.address(),
+      data_directory: config.data,
+      config_path: config.path,
+      started_at: of.startedAt,
+      providers: config.serving.map(({ provider }) => ({ name: provider, mode: modeOf(providing, provider) })),
+    };
+  };
+}
+
 /** Opens ledger, providers, road and desk. Throws BursarError: `ledger_locked`, `ledger_corrupt`, `config_invalid`, … */
 export async function openCore(options: AssembleOptions): Promise<Core> {
   const { config, tell } = options;
   const clock = systemClock();
   const startedAt = clock.now();
-  const version = readVersion();
   const simulator = options.simulator === undefined ? {} : { simulator: options.simulator };
   const current = { providing: openProviding({ config, clock, ...simulator }) };
-  const trouble = (error: unknown): void => tell?.("Trouble with the data directory.", error);
-  const persistence = await openSqlite({ directory: config.data, clock, onTrouble: trouble });
+  const providing = (): Providing => current.providing;
+  const onTrouble = (error: unknown): void => tell?.("Trouble with the data directory.", error);
+  const persistence = await openSqlite({ directory: config.data, clock, onTrouble });
   const ledger = await openJournal({ persistence, clock, fault: (error) => tell?.("A reader of the log failed.", error) });
   await declare(ledger, config, "the configuration at start");
   const calls = await openRecentCalls({ ledger });
   const measures = openMeasures({ ledger });
   let address: string | null = null;
-  const prices = {
-    resolve: (query: Parameters<Providing["prices"]["resolve"]>[0]) => current.providing.prices.resolve(query),
-    providerOf: (model: string) => current.providing.prices.providerOf(model),
-    byId: (id: string) => current.providing.prices.byId(id),
-    dearest: (provider: string, at: number) => current.providing.prices.dearest(provider, at),
-    list: (at: number) => current.providing.prices.list(at),
-  };
   const observe = (event: CallObserved): void => {
     measures.observe(event);
     if (event.kind === "fault") tell?.(`Call ${event.call_id}: ${event.reason ?? "fault"}`, event.error);
   };
-  const needs: CallNeeds = {
-    clock,
-    newId: newCallId,
-    ledger,
-    prices,
-    catalog: { candidates: (query) => current.providing.catalog.candidates(query) },
-    estimator: openEstimator(),
-    agent: (name) => agentSettings(current.providing.config, name),
-    observe,
-    get limits() {
-      return current.providing.config.limits;
-    },
-  };
+  const needs = callNeedsOf({ clock, ledger, providing, observe });
   const road = openRoad(needs);
-  const facts = (): ServerFacts => ({
-    version,
-    address,
-    data_directory: current.providing.config.data,
-    config_path: current.providing.config.path,
-    started_at: startedAt,
-    providers: current.providing.config.serving.map(({ provider }) => ({
-      name: provider,
-      mode: modeOf(current.providing, provider),
-    })),
-  });
   const watch = follow(options, { ledger, clock, current });
+  const server = factsOf({ providing, address: () => address, startedAt });
+  const verify = (): ReturnType<DeskNeeds["verify"]> => verifyStored(persistence);
+  const notReady = (): string | null => ledger.failure()?.message ?? null;
   return {
     clock,
     ledger,
     road,
-    dialects: new Map<DialectName, Dialect>([
-      [openAiChat.name, openAiChat],
-      [anthropicMessagesDialect.name, anthropicMessagesDialect],
-    ]),
-    desk: {
-      ledger,
-      prices,
-      clock,
-      calls,
-      measures,
-      server: facts,
-      verify: () => verifyStored(persistence),
-      notReady: () => ledger.failure()?.message ?? null,
-    },
-    providing: () => current.providing,
+    dialects: DIALECTS,
+    desk: { ledger, prices: needs.prices, clock, calls, measures, server, verify, notReady },
+    providing,
     announce(at) {
       address = at;
       persistence.announce(at);

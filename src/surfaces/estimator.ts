@@ -40,8 +40,7 @@ export function openEstimator(): Estimator {
       }
       const messages = request.messages.length + (request.system.length > 0 ? 1 : 0);
       const tools = request.tools.map((tool) => tool.bytes);
-      const { tokens, exact, bytes } = estimatePrompt({ texts, messages, tools, media }, canonical);
-      return { tokens, exact, bytes };
+      return estimatePrompt({ texts, messages, tools, media }, canonical);
     },
   };
 }

@@ -11,7 +11,7 @@ import type { Config, ProviderSettings } from "../config/config.js";
 import type { OpenProvider } from "../providers/provider.js";
 import { openProvider, type ProviderNeeds } from "../providers/registry.js";
 import { openCatalog } from "./catalog.js";
-import { digestOf, findKey, type KnownKey } from "./gateway/credential.js";
+import { digestOf, findKey, type KnownKey } from "./credential.js";
 
 /** The providing side of one configuration. */
 export interface Providing {

@@ -22,6 +22,7 @@ export interface Memo {
 /** Largest number of attributions whose budgets are remembered. */
 const PATHS_MAX = 20_000;
 
+/** An empty memory for one decider. */
 export function openMemo(windows: WindowReader): Memo {
   return { windows, paths: new Map(), version: -1 };
 }
@@ -136,6 +137,7 @@ export interface Standing {
 
 const NOTHING: Standing = { used: 0n, held: 0n, presumed: 0n };
 
+/** What stands against the limit of a path step at `now`. Costs one look-up per bucket for rolling windows. */
 export function standingOf(state: State, step: { budget: BudgetState; id: string }, now: number): Standing {
   const { window } = step.budget.budget;
   if (window.kind !== "rolling") return state.accounts.get(step.id) ?? NOTHING;

@@ -9,6 +9,7 @@ export type Count = "total" | "input" | "output" | "uncached";
 /** By what a budget is split into accounts. */
 export type GroupBy = "agent" | "task" | "task_type" | "user" | "model" | "team" | "key" | `tag:${string}`;
 
+/** `hard` refuses, `soft` only records what is over, `shadow` records what it would have refused. */
 export type BudgetMode = "hard" | "soft" | "shadow";
 
 export type { Window } from "../units/window.js";

@@ -13,6 +13,7 @@ const WAIT_MAX_MS = 60_000;
 /** Advice when calls in flight hold the money: they settle in seconds, nobody knows how many. */
 const WAIT_FOR_CALLS_MS = 1_000;
 
+/** A ceiling as an entry carries it. */
 export function ceilingJson(ceiling: Ceiling): CeilingJson {
   return { nano: String(ceiling.nano), input_tokens: ceiling.input_tokens, output_tokens: ceiling.output_tokens };
 }

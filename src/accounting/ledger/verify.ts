@@ -20,6 +20,7 @@ export interface StoredLine {
   readonly hash: string | null;
 }
 
+/** What a check of the whole log found. */
 export interface Verified {
   readonly entries: number;
   readonly violations: readonly Violation[];
@@ -37,6 +38,7 @@ export interface Verifier {
   finish(): Verified;
 }
 
+/** Begins a check at the first entry. `sha256`: hex of a UTF-8 text. */
 export function openVerifier(options: { sha256: (text: string) => string }): Verifier {
   const state = emptyState();
   const violations: Violation[] = [];

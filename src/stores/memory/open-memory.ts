@@ -3,7 +3,8 @@ import { emptyState } from "../../accounting/ledger/empty-state.js";
 import type { Entry } from "../../accounting/ledger/entry.js";
 import type { Resolution } from "../../accounting/ledger/state.js";
 import type { Clock } from "../../call/needs.js";
-import { type LogLine, type OpenLedger, openJournal, type Persistence } from "../journal.js";
+import { type OpenLedger, openJournal, type Persistence } from "../journal.js";
+import type { LogLine } from "../log-writer.js";
 
 /**
  * A persistence in memory: the reference that every other store is compared with. It keeps the lines as text, so that

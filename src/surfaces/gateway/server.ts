@@ -9,11 +9,12 @@ import type { KeyIdentity } from "../../call/identify.js";
 import type { Dialect, DialectName } from "../../call/needs.js";
 import type { CallReply } from "../../call/reply.js";
 import type { Road } from "../../call/run-call.js";
+import { presentedToken, SECRET_HEADERS } from "../credential.js";
 import { replyHeaders, statusOf } from "../reply-headers.js";
-import { presentedToken, SECRET_HEADERS } from "./credential.js";
 import { readBody } from "./read-body.js";
 import { type DataRoute, routeOf } from "./route.js";
 
+/** What the gateway serves with. */
 export interface GatewayOptions {
   readonly host: string;
   readonly port: number;
@@ -29,6 +30,7 @@ export interface GatewayOptions {
   readonly fault: (error: unknown) => void;
 }
 
+/** A gateway that listens. */
 export interface Gateway {
   readonly url: string;
   readonly port: number;

@@ -28,6 +28,7 @@ export interface TaskScopes {
   headers(): Record<string, string>;
 }
 
+/** Opens scopes; `defaults` attribute what runs outside any task. */
 export function openTaskScopes(defaults: { agent?: string }): TaskScopes {
   const storage = new AsyncLocalStorage<Scope>();
   return {

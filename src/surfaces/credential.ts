@@ -1,6 +1,6 @@
 /** Credentials of the data plane. Money path: fails closed — every cause of failure gives the same 401. */
 import { createHash, timingSafeEqual } from "node:crypto";
-import type { KeyIdentity } from "../../call/identify.js";
+import type { KeyIdentity } from "../call/identify.js";
 
 const CREDENTIAL_HEADERS = ["authorization", "x-api-key", "x-goog-api-key", "api-key"] as const;
 /** Longest token looked at; a longer one is unknown. */
@@ -26,6 +26,7 @@ export interface KnownKey {
   readonly identity: KeyIdentity;
 }
 
+/** SHA-256 of a token. */
 export function digestOf(token: string): Buffer {
   return createHash("sha256").update(token, "utf8").digest();
 }

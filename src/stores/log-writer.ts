@@ -1,0 +1,123 @@
+/** Batches of the log. Money path: fails closed — after one failed write nothing is written or acknowledged again. */
+import { BursarError } from "../accounting/errors.js";
+import type { Entry, EntryType } from "../accounting/ledger/entry.js";
+
+/** One entry as it is stored: its JSON text and the columns to find it by. */
+export interface LogLine {
+  readonly seq: number;
+  readonly at: number;
+  readonly type: EntryType;
+  readonly call_id: string | null;
+  readonly attempt_id: string | null;
+  readonly json: string;
+}
+
+interface Waiter {
+  readonly resolve: () => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** The error of a ledger that cannot be written. */
+export function unavailable(cause?: unknown): BursarError {
+  const message =
+    "The ledger cannot be written, so no call is admitted. Nothing was sent upstream. See the log, then restart Bursar.";
+  return new BursarError("store_unavailable", message, {}, { cause });
+}
+
+function lineOf(entry: Entry): LogLine {
+  const call = "call_id" in entry ? entry.call_id : null;
+  const attempt = "attempt_id" in entry ? entry.attempt_id : null;
+  return { seq: entry.seq, at: entry.at, type: entry.type, call_id: call, attempt_id: attempt, json: JSON.stringify(entry) };
+}
+
+/** The one way into the log. */
+export interface LogWriter {
+  /** Why nothing more is written, or null. */
+  failure(): BursarError | null;
+  /** Lines that wait for the disk. */
+  waiting(): number;
+  add(entry: Entry): void;
+  /** Resolves when everything added so far is durable; rejects with the failure. */
+  flushed(): Promise<void>;
+  /** Has what was added written, without waiting for it. */
+  schedule(): void;
+  /** Resolves when nothing is being written. */
+  settled(): Promise<void>;
+}
+
+/** What goes to the disk together, and who waits for it. */
+interface Batch {
+  readonly lines: LogLine[];
+  readonly entries: Entry[];
+  readonly waiters: Waiter[];
+}
+
+const emptyBatch = (): Batch => ({ lines: [], entries: [], waiters: [] });
+
+/** Writes lines in batches: whatever waits goes as soon as the last batch is durable. No timer. */
+export function openWriter(
+  append: (lines: readonly LogLine[]) => Promise<void>,
+  durable: (entries: readonly Entry[]) => void,
+): LogWriter {
+  let next = emptyBatch();
+  let writing = false;
+  let inFlight: Promise<void> = Promise.resolve();
+  let scheduled = false;
+  let failure: BursarError | null = null;
+  let idle: (() => void)[] = [];
+
+  function fail(cause: unknown, batch: Batch): void {
+    failure = unavailable(cause);
+    for (const waiter of [...batch.waiters, ...next.waiters]) waiter.reject(failure);
+    next = emptyBatch();
+  }
+
+  async function write(): Promise<void> {
+    scheduled = false;
+    if (writing) return;
+    writing = true;
+    while (next.lines.length > 0 && failure === null) {
+      const batch = next;
+      next = emptyBatch();
+      inFlight = append(batch.lines);
+      try {
+        await inFlight;
+      } catch (cause) {
+        fail(cause, batch);
+        break;
+      }
+      for (const waiter of batch.waiters) waiter.resolve();
+      durable(batch.entries);
+    }
+    writing = false;
+    for (const done of idle) done();
+    idle = [];
+  }
+
+  function schedule(): void {
+    if (scheduled || writing || next.lines.length === 0) return;
+    scheduled = true;
+    // After this turn of the event loop's callbacks: what arrives together is committed together.
+    setImmediate(() => void write());
+  }
+
+  return {
+    failure: () => failure,
+    waiting: () => next.lines.length,
+    add(entry) {
+      next.lines.push(lineOf(entry));
+      next.entries.push(entry);
+    },
+    flushed() {
+      if (failure !== null) return Promise.reject(failure);
+      if (next.lines.length === 0) return inFlight;
+      const flushed = new Promise<void>((resolve, reject) => next.waiters.push({ resolve, reject }));
+      schedule();
+      return flushed;
+    },
+    schedule,
+    async settled() {
+      if (next.lines.length > 0 || writing || scheduled) await new Promise<void>((resolve) => idle.push(resolve));
+    },
+  };
+}
