@@ -72,6 +72,10 @@ test("what was acknowledged is there after closing and opening again, and the ep
   expect([...second.loaded.accounts.keys()]).toEqual([...first.ledger.state().accounts.keys()]);
   expect(second.epoch).toBe(first.persistence.epoch + 1);
   await second.close();
+  const third = await open(directory);
+  await third.ledger.apply([post("open", { input: 7, output: 7 })]);
+  await third.ledger.close();
+  expect(await verifyFile(directory)).toMatchObject({ entries: 64, violations: [] });
 });
 
 test("a start from the checkpoint and the tail gives the state that the whole fold gives", async () => {

@@ -1,0 +1,2 @@
+-- Reads which holds the checkpoint has. No parameters.
+SELECT key FROM state WHERE kind = 'holds';
