@@ -68,23 +68,31 @@ const IGNORED_CAP_SLACK = 64;
 export type Room = "go" | "cut";
 
 /**
- * Called before an event is forwarded. Extends the hold when less than the margin of it is unspent; answers `cut` only
- * once what was produced exceeds what is held and no account has room. Throws when the ledger cannot be written.
+ * Called for each event. Extends the hold when less than the margin of it is unspent; answers `cut` only once what was
+ * produced exceeds what is held and no account has room. Answers at once while there is nothing to do. Rejects when the
+ * ledger cannot be written.
  */
-export async function keepCovered(needs: CallNeeds, attempt: Attempt, seen: StreamSeen): Promise<Room> {
+export function keepCovered(needs: CallNeeds, attempt: Attempt, seen: StreamSeen): "go" | Promise<Room> {
   if (seen.usage !== null) {
     const add = inputBeyond(attempt, seen.usage.counts);
-    if ((add.nano > 0n || add.input_tokens > 0) && !(await extend(needs, attempt, add))) return "cut";
+    if (add.nano > 0n || add.input_tokens > 0) return coverInput(needs, attempt, { seen, add });
   }
+  return coverOutput(needs, attempt, seen);
+}
+
+async function coverInput(needs: CallNeeds, attempt: Attempt, of: { seen: StreamSeen; add: Ceiling }): Promise<Room> {
+  return (await extend(needs, attempt, of.add)) ? coverOutput(needs, attempt, of.seen) : "cut";
+}
+
+function coverOutput(needs: CallNeeds, attempt: Attempt, seen: StreamSeen): "go" | Promise<Room> {
   const output = outputSoFar(seen);
+  const held = attempt.held.output_tokens;
   const total = attempt.bound.output_cap * attempt.request.choices;
-  if (attempt.held.output_tokens >= total && output > total * IGNORED_CAP_FACTOR + IGNORED_CAP_SLACK) {
+  if (held >= total && output > total * IGNORED_CAP_FACTOR + IGNORED_CAP_SLACK) {
     // The provider ignores the cap it was sent: every further slice is paid for, or the stream ends here.
-    if (output <= attempt.held.output_tokens) return "go";
-    return (await extend(needs, attempt, sliceOf(attempt, OUTPUT_SLICE))) ? "go" : "cut";
+    if (output <= held) return "go";
+    return extend(needs, attempt, sliceOf(attempt, OUTPUT_SLICE)).then((done) => (done ? "go" : "cut"));
   }
-  if (!attempt.bound.sliced) return "go";
-  if (output + EXTEND_MARGIN <= attempt.held.output_tokens || attempt.held.output_tokens >= total) return "go";
-  if (await extendOutput(needs, attempt)) return "go";
-  return output > attempt.held.output_tokens ? "cut" : "go";
+  if (!attempt.bound.sliced || output + EXTEND_MARGIN <= held || held >= total) return "go";
+  return extendOutput(needs, attempt).then((done) => (done || output <= attempt.held.output_tokens ? "go" : "cut"));
 }

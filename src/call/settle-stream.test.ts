@@ -165,3 +165,19 @@ test("the hold stays ahead of a long stream by slices, and true cost replaces it
   expect(entries.some((entry) => entry.type === "call.overrun")).toBe(false);
   expect(await resolutionOf(at)).toMatchObject({ nano: String(9 * 2_500 + words * 10_000) });
 });
+
+test("a stream that said its last word but never closes is a success, not an abort (C2)", async () => {
+  const at = await road(async function* () {
+    yield* NORMAL;
+    await new Promise(() => {});
+  });
+  const text = await textOf(streamOf(await at.call(ASK)));
+  expect(text.trimEnd().endsWith("data: [DONE]")).toBe(true);
+  expect(await resolutionOf(at)).toMatchObject({ type: "call.posted", nano: "42500", outcome: "end" });
+});
+
+test("an ending that upstream leaves without its blank line is read all the same", async () => {
+  const at = await road(() => [...NORMAL.slice(0, 3), usageChunk(9, 2).trimEnd()]);
+  await textOf(streamOf(await at.call(ASK)));
+  expect(await resolutionOf(at)).toMatchObject({ type: "call.posted", nano: "42500", evidence: "provider" });
+});

@@ -84,40 +84,33 @@ async function run(pump: Pump): Promise<void> {
   }
 }
 
+/** A stream that has said its last word has this long to close; the call is over whether it does or not. */
+const CLOSE_MS = 1_000;
+
 /** Reads upstream to its end. After the consumer left, drains within what is held and for `drain_ms` at most. */
 async function pumpEvents(pump: Pump): Promise<End> {
-  const { needs, attempt, reply, reader, splitter, pipe } = pump;
+  const { needs, reply, reader, splitter, pipe } = pump;
   const iterator = reply.body[Symbol.asyncIterator]();
-  let drainUntil: number | null = null;
+  let until: number | null = null;
   let pending: Promise<IteratorResult<Uint8Array>> | null = null;
   try {
     while (true) {
-      if (pipe.left && drainUntil === null) drainUntil = needs.clock.monotonic() + needs.limits.drain_ms;
+      if (until === null && reader.seen.terminal) until = needs.clock.monotonic() + CLOSE_MS;
+      else if (until === null && pipe.left) until = needs.clock.monotonic() + needs.limits.drain_ms;
       pending ??= iterator.next();
-      const next = await nextChunk(pump, pending, drainUntil);
+      const next = await nextChunk(pump, pending, until);
       if (next === "left") continue;
-      if (next === "drained") {
+      if (next === "over") {
         pending.catch(() => {
           // The connection is aborted next; what the abandoned read says is of no more interest.
         });
-        return { kind: "left" };
+        return { kind: reader.seen.terminal ? "end" : "left" };
       }
       pending = null;
+      const rest = next.done === true ? splitter.rest() : null;
+      const end = await takeEvents(pump, next.done === true ? (rest === null ? [] : [rest]) : splitter.push(next.value));
+      if (end !== null) return end;
       if (next.done === true) return { kind: "end" };
-      const out: Uint8Array[] = [];
-      for (const raw of splitter.push(next.value)) {
-        const forward = reader.event(raw);
-        if (pipe.left) {
-          if (outputSoFar(reader.seen) > attempt.held.output_tokens) return { kind: "left" };
-          continue;
-        }
-        if ((await keepCovered(needs, attempt, reader.seen)) === "cut") {
-          await deliver(pipe, out);
-          return { kind: "cut" };
-        }
-        if (forward !== null) out.push(forward);
-      }
-      await deliver(pipe, out);
     }
   } catch (error) {
     if (error instanceof UpstreamFailure) return { kind: "failed", failure: error };
@@ -125,24 +118,46 @@ async function pumpEvents(pump: Pump): Promise<End> {
   }
 }
 
+/** Reads events and forwards them while the hold covers what they say. An end, when the stream must not go on. */
+async function takeEvents(pump: Pump, raws: readonly Uint8Array[]): Promise<End | null> {
+  const { needs, attempt, reader, pipe } = pump;
+  const out: Uint8Array[] = [];
+  for (const raw of raws) {
+    const forward = reader.event(raw);
+    if (pipe.left) {
+      if (outputSoFar(reader.seen) > attempt.held.output_tokens) return { kind: "left" };
+      continue;
+    }
+    if (forward !== null) out.push(forward);
+    const room = keepCovered(needs, attempt, reader.seen);
+    // The event that crosses the boundary is forwarded: the reader has counted it, and its end must match what was sent.
+    if (room !== "go" && (await room) === "cut") {
+      await deliver(pipe, out);
+      return { kind: "cut" };
+    }
+  }
+  await deliver(pipe, out);
+  return null;
+}
+
 async function deliver(pipe: ChunkPipe, out: readonly Uint8Array[]): Promise<void> {
   if (out.length === 0) return;
   await pipe.push(out.length === 1 ? (out[0] as Uint8Array) : Buffer.concat(out));
 }
 
-/** The next chunk; `left` when the consumer leaves meanwhile; `drained` once a stream nobody reads has had its time. */
-async function nextChunk(pump: Pump, chunk: Promise<IteratorResult<Uint8Array>>, drainUntil: number | null) {
-  const { clock, limits } = pump.needs;
-  if (drainUntil === null) {
+/** The next chunk; `left` when the consumer leaves meanwhile; `over` once a stream that nobody reads, or that has ended, has had its time. */
+async function nextChunk(pump: Pump, chunk: Promise<IteratorResult<Uint8Array>>, until: number | null) {
+  const { clock } = pump.needs;
+  if (until === null) {
     // One slot instead of a race against a long-lived promise, which would keep a reaction per chunk.
-    return new Promise<IteratorResult<Uint8Array> | "left" | "drained">((resolve, reject) => {
+    return new Promise<IteratorResult<Uint8Array> | "left" | "over">((resolve, reject) => {
       pump.pipe.onLeave(() => resolve("left"));
       chunk.then(resolve, reject);
     });
   }
   const stop = new AbortController();
-  const ms = Math.max(0, Math.min(limits.drain_ms, drainUntil - clock.monotonic()));
-  const first = await Promise.race([chunk, clock.sleep(ms, stop.signal).then(() => "drained" as const)]);
+  const ms = Math.max(0, until - clock.monotonic());
+  const first = await Promise.race([chunk, clock.sleep(ms, stop.signal).then(() => "over" as const)]);
   stop.abort();
   return first;
 }
@@ -165,7 +180,7 @@ function outcomeOf(pump: Pump, end: End): Outcome {
 /** Settles, then gives the client the end it can parse: figures after a normal end, a well-formed close after a cut. */
 async function finish(pump: Pump, end: End): Promise<void> {
   const { needs, attempt, reader, pipe } = pump;
-  if (end.kind !== "end") pump.abortUpstream();
+  pump.abortUpstream();
   const cost = await settle(needs, attempt, outcomeOf(pump, end));
   if (pipe.left) return;
   if (end.kind === "cut") await pipe.push(reader.cut(figuresOf(attempt, cost, CUT_REASON)));

@@ -78,9 +78,8 @@ function providerProblems(checked: Checked, name: string, map: PlainMap): Config
   if (kind === "openai-compatible" && (map.base_url === undefined || map.base_url === null)) {
     tell(null, `Provider ${shown(name)} has no base_url.`, "Add base_url: http://127.0.0.1:11434/v1 or wherever it is reached.");
   }
-  if (kind === "simulated" && (map.api_key !== undefined || map.base_url !== undefined)) {
-    const key = map.api_key !== undefined ? "api_key" : "base_url";
-    tell(key, `A simulated provider has no ${key}.`, `Remove ${key}, or choose another kind.`);
+  if (kind === "simulated" && map.api_key !== undefined) {
+    tell("api_key", "A simulated provider has no api_key.", "Remove api_key, or choose another kind.");
   }
   if (kind !== null && kind !== "openai-compatible" && (map.free === true || map.free === "true" || map.free === "on")) {
     tell("free", `Models of ${kind} are not free.`, "Remove free; only an openai-compatible provider can be free.");
