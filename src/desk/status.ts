@@ -67,6 +67,12 @@ function totalTokens(totals: AgentTotals): number {
   return inputTokens(totals.tokens) + outputTokens(totals.tokens);
 }
 
+/** Tokens by class and their total; requests and searches are no tokens. */
+function tokensOf(totals: AgentTotals): Status["agents"][string]["tokens"] {
+  const { requests: _requests, web_searches: _searches, ...tokens } = totals.tokens;
+  return { ...tokens, total: totalTokens(totals) };
+}
+
 /** Accounts that belong to one agent: of budgets per agent, and of budgets whose match names the agent. */
 function ownAccounts(
   state: State,
@@ -143,7 +149,7 @@ function agentsOf(state: State, open: readonly OpenAccount[], now: number): Stat
     return [
       name,
       {
-        tokens: { ...totals.tokens, total: totalTokens(totals) },
+        tokens: tokensOf(totals),
         cost_usd: usdText(totals.nano),
         simulated_usd: usdText(totals.simulated_nano),
         calls: totals.calls,
@@ -220,7 +226,7 @@ function show(status: Status): readonly Block[] {
       rows: accounts.map(accountRow),
       empty: "No budget is declared: nothing is limited.",
     },
-    `${global.calls} calls, ${global.refused} refused, ${global.total_tokens} tokens, ${shownUsd(global.total_cost_usd)} spent${simulated}, ${shownUsd(global.held_usd)} held.`,
+    `${global.calls} ${global.calls === 1 ? "call" : "calls"}, ${global.refused} refused, ${global.total_tokens} tokens, ${shownUsd(global.total_cost_usd)} spent${simulated}, ${shownUsd(global.held_usd)} held.`,
   ];
 }
 

@@ -1,4 +1,5 @@
 import { Command as Line, Option } from "commander";
+import { BursarError } from "../../accounting/errors.js";
 import type { AnyCommand, Command, Feed } from "../../desk/command.js";
 import { type InputKey, inputKeys } from "../../desk/read-input.js";
 import { DESK_TABLE } from "../../desk/table.js";
@@ -63,6 +64,12 @@ async function runAnswer(
   command: Command,
   given: { input: Record<string, unknown>; flags: Flags },
 ): Promise<ExitCode> {
+  if (command.permission === "self" && given.flags.key === undefined && (needs.env.BURSAR_KEY ?? "") === "") {
+    throw new BursarError(
+      "invalid_request",
+      `bursar ${command.name} shows what a key may spend. Give the key: --key KEY, or BURSAR_KEY.`,
+    );
+  }
   const desk = await reachDesk(needs, given.flags);
   try {
     if (given.flags.preview === true) {

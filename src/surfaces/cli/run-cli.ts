@@ -5,8 +5,10 @@ import { type ExitCode, exitCodeOf, failureText } from "./failure.js";
 import type { CliNeeds } from "./needs.js";
 import { addServerCommands } from "./server-commands.js";
 
-/** commander's own ways to end that are no error. */
-const FINE = new Set(["commander.helpDisplayed", "commander.version"]);
+/** `bursar budget raise`. */
+function pathOf(line: Line): string {
+  return line.parent === null ? line.name() : `${pathOf(line.parent)} ${line.name()}`;
+}
 
 function inherit(line: Line, needs: CliNeeds): void {
   line.exitOverride().configureOutput({
@@ -15,7 +17,7 @@ function inherit(line: Line, needs: CliNeeds): void {
     getOutHasColors: () => false,
     getErrHasColors: () => false,
   });
-  line.showSuggestionAfterError(true).showHelpAfterError(`See: bursar${line.parent === null ? "" : ` ${line.name()}`} --help`);
+  line.showSuggestionAfterError(true).showHelpAfterError(`See: ${pathOf(line)} --help`);
   for (const child of line.commands) inherit(child, needs);
 }
 
@@ -43,7 +45,7 @@ export async function runCli(needs: CliNeeds): Promise<ExitCode> {
     return code;
   } catch (error) {
     // commander has already said what is wrong, and how it is used.
-    if (error instanceof CommanderError) return FINE.has(error.code) ? 0 : 2;
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
     if (needs.argv.includes("--json") && error instanceof BursarError) {
       const { code: name, message, details } = error;
       needs.stdout.write(`${JSON.stringify({ error: { code: name, message, details } })}\n`);

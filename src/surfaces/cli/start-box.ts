@@ -42,7 +42,7 @@ export function startBox(of: { url: string; facts: ServerFacts; budgets: readonl
     ["", ""],
     ["Shell", `export OPENAI_BASE_URL=${url}/v1 OPENAI_API_KEY=${key} ANTHROPIC_BASE_URL=${url} ANTHROPIC_API_KEY=${key}`],
     [
-      "curl",
+      "HTTP",
       `curl ${url}/v1/chat/completions -H 'content-type: application/json' -H 'authorization: Bearer ${key}' -d '${body}'`,
     ],
     ["TypeScript", `new OpenAI({ baseURL: "${url}/v1", apiKey: "${key}" })`],

@@ -21,11 +21,19 @@
     byId(id).replaceChildren(...children);
   }
 
-  function table(columns, rows, empty) {
+  /** A table; `notes[i]`, where there is one, goes below row i over its whole width. */
+  function table(columns, rows, empty, notes = []) {
     if (rows.length === 0) return empty instanceof Node ? empty : make("p", "empty", empty);
     const head = make("tr", "", ...columns.map(([title, kind]) => make("th", kind === "number" ? "number" : "", title)));
     for (const cell of head.children) cell.scope = "col";
-    const body = rows.map((cells) => make("tr", "", ...cells.map((cell, index) => make("td", columns[index][1] ?? "", cell))));
+    const body = rows.flatMap((cells, row) => {
+      const line = make("tr", "", ...cells.map((cell, index) => make("td", columns[index][1] ?? "", cell)));
+      if (!notes[row]) return [line];
+      line.className = "noted";
+      const note = make("td", "reason", notes[row]);
+      note.colSpan = columns.length;
+      return [line, make("tr", "", note)];
+    });
     return make("table", "", make("thead", "", head), make("tbody", "", ...body));
   }
 
@@ -126,15 +134,7 @@
   }
 
   function showCalls(calls) {
-    const columns = [
-      ["At"],
-      ["Agent", "name"],
-      ["Model", "name"],
-      ["State"],
-      ["Cost", "number"],
-      ["Call", "name"],
-      ["Why", "reason"],
-    ];
+    const columns = [["At"], ["Agent", "name"], ["Model", "name"], ["State"], ["Cost", "number"], ["Call", "name"]];
     const rows = calls.map((call) => [
       new Date(call.started_at).toLocaleTimeString(),
       call.agent,
@@ -142,9 +142,9 @@
       make("span", call.state, call.state),
       call.cost_usd === null ? (call.state === "refused" ? "" : `${usd(call.held_usd)} held`) : usd(call.cost_usd),
       call.call_id,
-      call.refusal === null ? "" : call.refusal.message,
     ]);
-    put("calls", table(columns, rows, "Calls appear here as they are made."));
+    const reasons = calls.map((call) => (call.refusal === null ? "" : call.refusal.message));
+    put("calls", table(columns, rows, "Calls appear here as they are made.", reasons));
   }
 
   function showServer(server) {
