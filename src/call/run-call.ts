@@ -88,8 +88,25 @@ function admissible(road: RoadParts, request: CallRequest, callId: string): Admi
   };
 }
 
-/** Codes that the ledger has recorded itself, with its accounts. */
-const RECORDED_BY_LEDGER: ReadonlySet<string> = new Set(["budget_exceeded", "budget_waiting", "price_unknown"]);
+/** Errors that are no refusal to record: the ledger has done so itself, or the call was admitted and failed later. */
+const NOT_RECORDED: ReadonlySet<string> = new Set([
+  "budget_exceeded",
+  "budget_waiting",
+  "price_unknown",
+  "store_unavailable",
+  "request_timeout",
+  "internal",
+  "upstream_unreachable",
+  "upstream_failed",
+  "upstream_timeout",
+  "upstream_invalid",
+]);
+
+/** What the refused call may have cost, where the refusal is about dollars. */
+function requestedUsd(error: BursarError): string {
+  const { unit, requested } = error.details;
+  return unit === "usd" && typeof requested === "string" ? requested : "0.00";
+}
 
 function refuse(
   road: RoadParts,
@@ -105,12 +122,7 @@ function refuse(
   const seen = { call_id: callId, ...(call === null ? {} : { agent: call.attribution.agent, model: call.attribution.model }) };
   if (error.code === "internal") needs.observe({ kind: "fault", ...seen, reason: "run_call", error: cause });
   needs.observe({ kind: "refused", ...seen, reason: error.code });
-  if (
-    call !== null &&
-    error.code !== "store_unavailable" &&
-    !RECORDED_BY_LEDGER.has(error.code) &&
-    !error.code.startsWith("upstream_")
-  ) {
+  if (call !== null && !NOT_RECORDED.has(error.code)) {
     const { code, message } = error;
     const simulated = call.candidates[0]?.upstream.simulated === true;
     needs.ledger
@@ -124,7 +136,7 @@ function refuse(
     figures: {
       call_id: callId,
       cost_usd: null,
-      ceiling_usd: "0.00",
+      ceiling_usd: requestedUsd(error),
       remaining: call === null ? [] : call.views(call.attribution),
     },
     model: call?.attribution.model ?? null,

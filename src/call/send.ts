@@ -4,7 +4,7 @@
  */
 import type { Attribution } from "../accounting/budget/budget.js";
 import { BursarError, type ErrorDetails } from "../accounting/errors.js";
-import type { LedgerRefusal } from "../accounting/ledger/command.js";
+import type { AccountView, LedgerRefusal } from "../accounting/ledger/command.js";
 import { costOf } from "../accounting/price/cost.js";
 import { usdText } from "../accounting/units/money.js";
 import type { Admissible, RoadParts } from "./admissible.js";
@@ -264,12 +264,18 @@ async function afterError(road: RoadParts, call: Admissible, of: { attempt: Atte
   throw new BursarError("upstream_failed", message, { provider: candidate.provider, status });
 }
 
+/** Soft budgets that stand above their limit: the call passes, the caller is told. Shadow budgets stay unseen. */
+function overSoft(accounts: readonly AccountView[]): readonly string[] {
+  const over = accounts.filter((view) => view.mode === "soft" && view.limit !== null && view.used + view.held > view.limit);
+  return over.map((view) => `over:${view.budget}`);
+}
+
 function factsOf(call: Admissible, attempt: Attempt, reply: UpstreamReply): (cost: bigint | null) => ReplyFacts {
   return (cost) => ({
     figures: figuresOf(attempt, cost),
     model: attempt.candidate.canonical,
     simulated: attempt.candidate.upstream.simulated,
-    warnings: call.identified.warnings,
+    warnings: [...call.identified.warnings, ...overSoft(attempt.accounts)],
     provider_headers: reply.headers,
   });
 }
