@@ -1,0 +1,148 @@
+/** The provider of the benchmarks: a fixed chat completion with usage, or a paced stream of events. No figure is measured of it. */
+import { createServer, type Socket } from "node:net";
+
+/** `listen` begins; `finish` lets every running stream end with its usage. */
+export type UpstreamQuestion = { readonly ask: "listen"; readonly eventsPerSecond: number } | { readonly ask: "finish" };
+
+/** Bytes of an ordinary answer's body: what a short answer of a chat model comes to on the wire. */
+const BODY_BYTES = 700;
+const CREATED = 1_764_000_000;
+const OUTPUT_TOKENS = 96;
+/** English text in JSON: usage must look like the request, or whoever learns from it is misled. */
+const BYTES_PER_TOKEN = 4;
+
+function usageOf(requestBytes: number, output: number): string {
+  const input = Math.ceil(requestBytes / BYTES_PER_TOKEN);
+  return `{"prompt_tokens":${input},"completion_tokens":${output},"total_tokens":${input + output}}`;
+}
+
+function answerTo(requestBytes: number): Buffer {
+  const start =
+    `{"id":"chatcmpl-bench","object":"chat.completion","created":${CREATED},"model":"gpt-bench","choices":[{"index":0,` +
+    '"message":{"role":"assistant","content":"';
+  const end = `"},"logprobs":null,"finish_reason":"stop"}],"usage":${usageOf(requestBytes, OUTPUT_TOKENS)}}`;
+  const text = "The quick brown fox jumps over the lazy dog. ".repeat(20).slice(0, BODY_BYTES - start.length - end.length);
+  const body = start + text + end;
+  const head = `HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n`;
+  return Buffer.from(head + body, "latin1");
+}
+
+const STREAM_HEAD = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n";
+
+function framed(data: string): string {
+  const event = `data: ${data}\n\n`;
+  return `${event.length.toString(16)}\r\n${event}\r\n`;
+}
+
+function eventOf(delta: string, finish: string): string {
+  return framed(
+    `{"id":"chatcmpl-bench","object":"chat.completion.chunk","created":${CREATED},"model":"gpt-bench","choices":` +
+      `[{"index":0,"delta":${delta},"finish_reason":${finish}}]}`,
+  );
+}
+
+interface Streaming {
+  readonly socket: Socket;
+  readonly requestBytes: number;
+  events: number;
+}
+
+/** Streams in as many slots as there are milliseconds between two events of one stream, so that writes are spread evenly. */
+function openPacer(eventsPerSecond: number): { add(streaming: Streaming): void; finish(): void } {
+  const slots = Array.from({ length: Math.max(1, Math.round(1000 / eventsPerSecond)) }, () => new Set<Streaming>());
+  let ticks = 0;
+  let added = 0;
+  const began = performance.now();
+  const tick = (): void => {
+    for (const due = performance.now() - began; ticks < due; ticks++) {
+      // The content says when it was written, so that the reader can tell how late it came.
+      const written = String(process.hrtime.bigint() / 1000n);
+      const event = eventOf(`{"content":" t${written}"}`, "null");
+      for (const streaming of slots[ticks % slots.length] ?? []) {
+        streaming.socket.write(event, "latin1");
+        streaming.events++;
+      }
+    }
+  };
+  setInterval(tick, 1);
+  return {
+    add(streaming) {
+      const slot = slots[added++ % slots.length] as Set<Streaming>;
+      slot.add(streaming);
+      streaming.socket.once("close", () => slot.delete(streaming));
+      streaming.socket.write(STREAM_HEAD + eventOf('{"role":"assistant","content":""}', "null"), "latin1");
+    },
+    finish() {
+      for (const slot of slots) {
+        for (const { socket, requestBytes, events } of slot) {
+          const usage = framed(
+            `{"id":"chatcmpl-bench","object":"chat.completion.chunk","created":${CREATED},"model":"gpt-bench","choices":[],` +
+              `"usage":${usageOf(requestBytes, events)}}`,
+          );
+          socket.write(`${eventOf("{}", '"stop"')}${usage}${framed("[DONE]")}0\r\n\r\n`, "latin1");
+        }
+        slot.clear();
+      }
+    },
+  };
+}
+
+/** Reads requests off a connection: the length of each body and whether it asks for a stream. */
+function openRequestReader(onRequest: (bytes: number, stream: boolean) => void): (chunk: Buffer) => void {
+  let kept: Buffer | null = null;
+  let left = 0;
+  let length = 0;
+  let stream = false;
+  return (incoming) => {
+    let chunk: Buffer = kept === null ? incoming : Buffer.concat([kept, incoming]);
+    kept = null;
+    while (chunk.length > 0) {
+      if (left === 0) {
+        const end = chunk.indexOf("\r\n\r\n");
+        if (end < 0) break;
+        const head = chunk.toString("latin1", 0, end);
+        length = Number(/\r\ncontent-length: *(\d+)/i.exec(head)?.[1] ?? Number.NaN);
+        if (!(length > 0)) throw new RangeError(`The benchmark's upstream takes bodies with a length only: ${head}`);
+        stream = false;
+        left = length;
+        chunk = chunk.subarray(end + 4);
+      }
+      // The benchmarks write "stream" into the first bytes of a body, whose first piece is never that small.
+      if (left === length) stream = chunk.subarray(0, 200).includes('"stream":true');
+      const taken = Math.min(left, chunk.length);
+      left -= taken;
+      chunk = chunk.subarray(taken);
+      if (left > 0) return;
+      onRequest(length, stream);
+    }
+    if (chunk.length > 0) kept = chunk;
+  };
+}
+
+/** The role of the upstream. `listen` answers the port. */
+export function openUpstream(): (question: UpstreamQuestion) => Promise<number> {
+  let pacer: ReturnType<typeof openPacer> | null = null;
+  return async (question) => {
+    if (question.ask === "finish") {
+      pacer?.finish();
+      return 0;
+    }
+    pacer = openPacer(question.eventsPerSecond);
+    let known: { bytes: number; answer: Buffer } = { bytes: 0, answer: Buffer.alloc(0) };
+    const server = createServer({ noDelay: true }, (socket) => {
+      socket.on("error", () => socket.destroy());
+      const read = openRequestReader((bytes, stream) => {
+        if (stream) pacer?.add({ socket, requestBytes: bytes, events: 0 });
+        else {
+          if (known.bytes !== bytes) known = { bytes, answer: answerTo(bytes) };
+          socket.write(known.answer);
+        }
+      });
+      socket.on("data", read);
+    });
+    await new Promise<void>((resolve) => server.listen({ port: 0, host: "127.0.0.1", backlog: 1024 }, resolve));
+    const address = server.address();
+    if (address === null || typeof address === "string") throw new Error("The system gave no port");
+    return address.port;
+  };
+}
