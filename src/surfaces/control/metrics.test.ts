@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { openTestDesk } from "../../../test/desk-fixtures.js";
 import { budget, caller, ceiling, hold, post } from "../../../test/ledger-fixtures.js";
-import { LABELS_MAX, METRIC_NAMES, metricsText } from "./metrics.js";
+import { LABELS_MAX, METRIC_FAMILIES, metricsText } from "./metrics.js";
 
 test("spend, tokens, budgets, decisions and overhead are counted under their names", async () => {
   const desk = await openTestDesk();
@@ -14,8 +14,8 @@ test("spend, tokens, budgets, decisions and overhead are counted under their nam
   desk.needs.measures.observe({ kind: "posted", call_id: "one", overhead_ms: 3 });
   desk.needs.measures.observe({ kind: "fault", call_id: "two" });
   const text = metricsText(desk.needs);
-  expect(METRIC_NAMES.filter((name) => !text.includes(`# TYPE ${name} `))).toEqual([]);
-  expect(text.match(/# TYPE (\S+)/g)).toHaveLength(METRIC_NAMES.length);
+  expect(METRIC_FAMILIES.filter((one) => !text.includes(`# TYPE ${one.name} ${one.type}\n${one.name}`))).toEqual([]);
+  expect(text.match(/# TYPE (\S+)/g)).toHaveLength(METRIC_FAMILIES.length);
   for (const line of [
     'bursar_spend_usd_total{agent="a"} 0.0011',
     'bursar_tokens_total{class="input_fresh"} 900',

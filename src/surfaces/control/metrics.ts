@@ -11,6 +11,51 @@ export const LABELS_MAX = 100;
 const OTHER = "other";
 const LABEL_LENGTH_MAX = 128;
 
+/** One metric as it is written and documented. */
+export interface MetricFamily {
+  readonly name: string;
+  readonly type: "counter" | "gauge" | "histogram";
+  readonly labels: readonly string[];
+  readonly help: string;
+}
+
+/** Every metric, in the order it is written; docs/reference/metrics.md lists the same. */
+export const METRIC_FAMILIES: readonly MetricFamily[] = [
+  { name: "bursar_spend_usd_total", type: "counter", labels: ["agent"], help: "Posted cost in US dollars, by agent." },
+  {
+    name: "bursar_tokens_total",
+    type: "counter",
+    labels: ["class"],
+    help: "Posted usage, by class; requests and web_searches count events.",
+  },
+  {
+    name: "bursar_budget_limit",
+    type: "gauge",
+    labels: ["budget", "group", "unit"],
+    help: "Limit of the fullest open accounts, in the budget's unit.",
+  },
+  {
+    name: "bursar_budget_used",
+    type: "gauge",
+    labels: ["budget", "group", "unit"],
+    help: "Posted on the fullest open accounts, in the budget's unit.",
+  },
+  {
+    name: "bursar_budget_held",
+    type: "gauge",
+    labels: ["budget", "group", "unit"],
+    help: "Held on the fullest open accounts, in the budget's unit.",
+  },
+  { name: "bursar_holds", type: "gauge", labels: ["state"], help: "Attempts with money set aside." },
+  {
+    name: "bursar_decisions_total",
+    type: "counter",
+    labels: ["decision", "reason"],
+    help: "What became of holds since the start.",
+  },
+  { name: "bursar_overhead_seconds", type: "histogram", labels: ["le"], help: "Time that Bursar itself took per call." },
+];
+
 type Labels = Readonly<Record<string, string>>;
 
 /** Hostile names are label values like any other: escaped, cut, and nothing else. */
@@ -23,11 +68,11 @@ function sample(name: string, labels: Labels, value: string | number): string {
   return `${name}${pairs.length > 0 ? `{${pairs.join(",")}}` : ""} ${value}`;
 }
 
-function family(name: string, of: { type: "counter" | "gauge" | "histogram"; help: string; samples: readonly string[] }): string {
-  return [`# HELP ${name} ${of.help}`, `# TYPE ${name} ${of.type}`, ...of.samples].join("\n");
+function familyText({ name, help, type }: MetricFamily, samples: readonly string[]): string {
+  return [`# HELP ${name} ${help}`, `# TYPE ${name} ${type}`, ...samples].join("\n");
 }
 
-function spendFamily(needs: DeskNeeds): string {
+function spendSamples(needs: DeskNeeds): string[] {
   const agents = [...needs.ledger.state().agents].map(([agent, totals]) => ({ agent, nano: totals.nano }));
   agents.sort((one, other) => (one.nano < other.nano ? 1 : one.nano > other.nano ? -1 : 0));
   const top = agents.slice(0, LABELS_MAX).filter((one) => one.agent !== OTHER);
@@ -35,23 +80,18 @@ function spendFamily(needs: DeskNeeds): string {
   for (const one of agents) if (!top.includes(one)) rest += one.nano;
   const samples = top.map((one) => sample("bursar_spend_usd_total", { agent: one.agent }, usdText(one.nano)));
   if (rest > 0n) samples.push(sample("bursar_spend_usd_total", { agent: OTHER }, usdText(rest)));
-  return family("bursar_spend_usd_total", { type: "counter", help: "Posted cost in US dollars, by agent.", samples });
+  return samples;
 }
 
-function tokensFamily(needs: DeskNeeds): string {
+function tokenSamples(needs: DeskNeeds): string[] {
   const totals = new Map<string, number>();
   for (const agent of needs.ledger.state().agents.values()) {
     for (const name of USAGE_CLASSES) totals.set(name, (totals.get(name) ?? 0) + (agent.tokens[name] ?? 0));
   }
-  const samples = [...totals].map(([name, count]) => sample("bursar_tokens_total", { class: name }, count));
-  return family("bursar_tokens_total", {
-    type: "counter",
-    help: "Posted usage, by class; requests and web_searches count events.",
-    samples,
-  });
+  return [...totals].map(([name, count]) => sample("bursar_tokens_total", { class: name }, count));
 }
 
-function budgetFamilies(needs: DeskNeeds): readonly string[] {
+function budgetSamples(needs: DeskNeeds): string[] {
   const views = openAccounts(needs.ledger.state(), needs.clock.now()).map((one) => one.view);
   const fullness = (view: (typeof views)[number]): number =>
     view.limit === null || view.limit === 0n ? 0 : Number(((view.used + view.held) * 10_000n) / view.limit);
@@ -63,35 +103,32 @@ function budgetFamilies(needs: DeskNeeds): readonly string[] {
     rest.set(view.budget, { ...sum, used: sum.used + view.used, held: sum.held + view.held });
   }
   const others = [...rest.values()].slice(0, LABELS_MAX);
-  return (["limit", "used", "held"] as const).map((field) => {
+  const samples: string[] = [];
+  for (const field of ["limit", "used", "held"] as const) {
     const name = `bursar_budget_${field}`;
-    const samples: string[] = [];
     for (const view of kept) {
       const amount = view[field];
       const labels = { budget: view.budget, group: view.group.join(","), unit: view.unit };
       if (amount !== null) samples.push(sample(name, labels, amountJson(view.unit, amount)));
     }
-    if (field !== "limit") {
-      for (const sum of others)
-        samples.push(sample(name, { budget: sum.budget, group: OTHER, unit: sum.unit }, amountJson(sum.unit, sum[field])));
+    if (field === "limit") continue;
+    for (const sum of others) {
+      const labels = { budget: sum.budget, group: OTHER, unit: sum.unit };
+      samples.push(sample(name, labels, amountJson(sum.unit, sum[field])));
     }
-    return family(name, { type: "gauge", help: `${field} of the fullest open accounts, in the budget's unit.`, samples });
-  });
+  }
+  return samples;
 }
 
-function decisionsFamily(needs: DeskNeeds): string {
+function decisionSamples(needs: DeskNeeds): string[] {
   const samples: string[] = [];
   for (const [decision, reasons] of needs.measures.decisions()) {
     for (const [reason, count] of reasons) samples.push(sample("bursar_decisions_total", { decision, reason }, count));
   }
-  return family("bursar_decisions_total", {
-    type: "counter",
-    help: "What became of holds since the start, by decision and reason.",
-    samples,
-  });
+  return samples;
 }
 
-function overheadFamily(needs: DeskNeeds): string {
+function overheadSamples(needs: DeskNeeds): string[] {
   const name = "bursar_overhead_seconds";
   const { atMost, count, seconds } = needs.measures.overhead();
   const samples = OVERHEAD_BOUNDS.map((bound, index) => sample(`${name}_bucket`, { le: String(bound) }, atMost[index] ?? 0));
@@ -100,37 +137,30 @@ function overheadFamily(needs: DeskNeeds): string {
     sample(`${name}_sum`, {}, seconds),
     sample(`${name}_count`, {}, count),
   );
-  return family(name, { type: "histogram", help: "Time that Bursar itself took per call.", samples });
+  return samples;
 }
 
-function holdsFamily(needs: DeskNeeds): string {
+function holdSamples(needs: DeskNeeds): string[] {
   const counts = { pending: 0, presumed: 0 };
   for (const hold of needs.ledger.state().holds.values()) counts[hold.state] += 1;
-  const samples = Object.entries(counts).map(([state, count]) => sample("bursar_holds", { state }, count));
-  return family("bursar_holds", { type: "gauge", help: "Attempts with money set aside.", samples });
+  return Object.entries(counts).map(([state, count]) => sample("bursar_holds", { state }, count));
 }
-
-/** Names of the metrics, in the order they are written; docs/reference/metrics.md lists the same. */
-export const METRIC_NAMES: readonly string[] = [
-  "bursar_spend_usd_total",
-  "bursar_tokens_total",
-  "bursar_budget_limit",
-  "bursar_budget_used",
-  "bursar_budget_held",
-  "bursar_holds",
-  "bursar_decisions_total",
-  "bursar_overhead_seconds",
-];
 
 /** The whole page of metrics. Bounded: at most LABELS_MAX label values per metric and budget. */
 export function metricsText(needs: DeskNeeds): string {
-  const families = [
-    spendFamily(needs),
-    tokensFamily(needs),
-    ...budgetFamilies(needs),
-    holdsFamily(needs),
-    decisionsFamily(needs),
-    overheadFamily(needs),
+  const samples = [
+    ...spendSamples(needs),
+    ...tokenSamples(needs),
+    ...budgetSamples(needs),
+    ...holdSamples(needs),
+    ...decisionSamples(needs),
+    ...overheadSamples(needs),
   ];
+  const families = METRIC_FAMILIES.map((family) => {
+    const own = samples.filter(
+      (line) => line.startsWith(family.name) && /^(_bucket|_sum|_count)?[{ ]/.test(line.slice(family.name.length)),
+    );
+    return familyText(family, own);
+  });
   return `${families.join("\n")}\n`;
 }

@@ -43,8 +43,9 @@
   function usd(text) {
     const value = Number(text);
     if (value === 0) return "$0.00";
-    const digits =
-      Math.abs(value) >= 1 ? { minimumFractionDigits: 2, maximumFractionDigits: 2 } : { maximumSignificantDigits: 3 };
+    const size = Math.abs(value);
+    const fraction = { minimumFractionDigits: 2, maximumFractionDigits: size >= 1 ? 2 : 3 };
+    const digits = size >= 0.1 ? fraction : { maximumSignificantDigits: 3 };
     return `$${value.toLocaleString("en-US", digits)}`;
   }
 
