@@ -3,6 +3,7 @@ import { BursarError } from "../../accounting/errors.js";
 import { addDeskCommands } from "./desk-commands.js";
 import { type ExitCode, exitCodeOf, failureText } from "./failure.js";
 import type { CliNeeds } from "./needs.js";
+import { addReplay } from "./replay.js";
 import { addServerCommands } from "./server-commands.js";
 
 /** `bursar budget raise`. */
@@ -29,6 +30,7 @@ export function buildProgram(needs: CliNeeds, done: (code: ExitCode) => void): L
     .helpCommand("help [command]", "help for a command")
     .addHelpText("after", "\nStart here:\n  $ bursar up\n  $ bursar status");
   addServerCommands(program, needs, done);
+  addReplay(program, needs, done);
   addDeskCommands(program, needs, done);
   inherit(program, needs);
   return program;

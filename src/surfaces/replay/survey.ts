@@ -1,0 +1,132 @@
+/**
+ * Reads a trace once before it is replayed: what it will cost, and budgets of such a size that some of its agents hit them.
+ */
+
+import { BursarError } from "../../accounting/errors.js";
+import { costOf } from "../../accounting/price/cost.js";
+import { openPriceBook } from "../../accounting/price/price-book.js";
+import type { PriceRow } from "../../accounting/price/price-row.js";
+import type { FleetModel } from "./fleet.js";
+import type { PlannedCall } from "./planned-call.js";
+
+/** Limits in nano-dollars, and the output cap of calls that name none. */
+export interface Sizes {
+  readonly org: bigint;
+  readonly team: bigint;
+  readonly agent: bigint;
+  readonly task: bigint;
+  readonly output_default: number;
+}
+
+/** What the trace amounts to. */
+export interface Survey {
+  readonly calls: number;
+  /** True cost of all its calls were none refused, in nano-dollars. */
+  readonly nano: bigint;
+  readonly sizes: Sizes;
+}
+
+/** Shares of calls, in hundredths, that each level would refuse by itself. */
+const SHARES = { task: 5n, agent: 5n, team: 3n } as const;
+/** The org's limit is what is spent once this many hundredths of the calls are done. */
+const ORG_PERCENT = 97;
+const OUTPUT_DEFAULT_MAX = 8_192;
+const OUTPUT_DEFAULT_MIN = 256;
+
+interface Group {
+  calls: bigint;
+  nano: bigint;
+}
+
+type Prices = (model: FleetModel) => PriceRow;
+
+/** Price rows in force now, each resolved once. */
+function openPrices(): Prices {
+  const book = openPriceBook();
+  const rows = new Map<string, PriceRow>();
+  return ({ provider, name }) => {
+    const row = rows.get(name) ?? book.resolve({ provider, model: name, at: Date.now() });
+    if (row === null) throw new BursarError("internal", `The price book has no row for ${provider}/${name}.`);
+    rows.set(name, row);
+    return row;
+  };
+}
+
+function nanoOf(call: PlannedCall, prices: Prices): bigint {
+  const output = Math.min(call.output, call.cap ?? call.output);
+  return costOf(
+    { input_fresh: call.input - call.cached, cache_read: call.cached, output_text: output, requests: 1 },
+    prices(call.model),
+  );
+}
+
+function add(groups: Map<string, Group>, name: string, nano: bigint): void {
+  const group = groups.get(name) ?? { calls: 0n, nano: 0n };
+  group.calls += 1n;
+  group.nano += nano;
+  groups.set(name, group);
+}
+
+/** The smallest limit at which groups of this kind lose no more than `percent` of the calls, spending evenly. */
+function limitFor(groups: ReadonlyMap<string, Group>, total: bigint, percent: bigint): bigint {
+  let low = 1n;
+  let high = 1n;
+  for (const { nano } of groups.values()) if (nano > high) high = nano;
+  while (low < high) {
+    const limit = (low + high) / 2n;
+    let refused = 0n;
+    for (const { calls, nano } of groups.values()) if (nano > limit) refused += (calls * (nano - limit)) / nano;
+    if (refused * 100n > percent * total) low = limit + 1n;
+    else high = limit;
+  }
+  return low;
+}
+
+/** What is spent by the time most calls are done, when the other limits refuse what they refuse. */
+async function spentUnder(
+  calls: AsyncIterable<PlannedCall>,
+  of: { limits: Omit<Sizes, "org" | "output_default">; prices: Prices; until: number },
+): Promise<bigint> {
+  const used = new Map<string, bigint>();
+  let spent = 0n;
+  let done = 0;
+  for await (const call of calls) {
+    if (done++ >= of.until) break;
+    const nano = nanoOf(call, of.prices);
+    const accounts: readonly (readonly [string, bigint])[] = [
+      [`task ${call.task}`, of.limits.task],
+      [`agent ${call.agent.name}`, of.limits.agent],
+      [`team ${call.agent.team}`, of.limits.team],
+    ];
+    if (accounts.some(([name, limit]) => (used.get(name) ?? 0n) + nano > limit)) continue;
+    for (const [name] of accounts) used.set(name, (used.get(name) ?? 0n) + nano);
+    spent += nano;
+  }
+  return spent;
+}
+
+/** Room for an answer of any usual length: the next power of two above the longest of the trace, within bounds. */
+function outputDefault(longest: number): number {
+  const power = 2 ** Math.ceil(Math.log2(Math.max(1, longest)));
+  return Math.max(OUTPUT_DEFAULT_MIN, Math.min(OUTPUT_DEFAULT_MAX, power));
+}
+
+/** Surveys planned calls; `calls` is asked for twice. Its memory grows with tasks, not with calls. */
+export async function surveyCalls(calls: () => AsyncIterable<PlannedCall>): Promise<Survey> {
+  const prices = openPrices();
+  const groups = { task: new Map<string, Group>(), agent: new Map<string, Group>(), team: new Map<string, Group>() };
+  let [count, nano, longest] = [0, 0n, 0];
+  for await (const call of calls()) {
+    const cost = nanoOf(call, prices);
+    count += 1;
+    nano += cost;
+    longest = Math.max(longest, call.output);
+    add(groups.task, call.task, cost);
+    add(groups.agent, call.agent.name, cost);
+    add(groups.team, call.agent.team, cost);
+  }
+  const limitOf = (level: "task" | "agent" | "team"): bigint => limitFor(groups[level], BigInt(count), SHARES[level]);
+  const limits = { task: limitOf("task"), agent: limitOf("agent"), team: limitOf("team") };
+  const org = await spentUnder(calls(), { limits, prices, until: Math.ceil((count * ORG_PERCENT) / 100) });
+  return { calls: count, nano, sizes: { ...limits, org: org > 0n ? org : 1n, output_default: outputDefault(longest) } };
+}
