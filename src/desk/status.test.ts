@@ -48,8 +48,8 @@ test("used, held, left and percent of an agent's budgets are the ledger's, in th
   const status = await desk.ask<Status>("status");
   const agent = status.agents.a;
   expect(agent).toMatchObject({ cost_usd: "0.0011", calls: 1, refused: 1, tokens: { total: 1000, input_fresh: 900 } });
-  expect(agent?.budgets).toHaveLength(1);
-  expect(agent?.budgets[0]).toMatchObject({
+  expect(agent?.budgets.map((one) => one.name)).toEqual(["all", "agent-day"]);
+  expect(agent?.budgets[1]).toMatchObject({
     name: "agent-day",
     limit: "10000",
     used: "1000",

@@ -28,7 +28,9 @@ const agentSchema = z.object({
   calls: z.number(),
   refused: z.number(),
   paused: z.boolean(),
-  budgets: z.array(accountSchema).describe("the open accounts that are this agent's own"),
+  budgets: z
+    .array(accountSchema)
+    .describe("the open accounts its calls spend from: its own, and those of budgets without groups"),
 });
 
 const output = z.object({
@@ -73,7 +75,10 @@ function tokensOf(totals: AgentTotals): Status["agents"][string]["tokens"] {
   return { ...tokens, total: totalTokens(totals) };
 }
 
-/** Accounts that belong to one agent: of budgets per agent, and of budgets whose match names the agent. */
+/**
+ * Accounts that an agent's calls spend from, as far as the agent alone decides it: those of its own, and those it shares
+ * through budgets without groups. What its team, user or task adds is told by `me` and by the calls.
+ */
 function ownAccounts(
   state: State,
   agent: string,
@@ -82,8 +87,8 @@ function ownAccounts(
   const own = new Map<string, AccountJson>();
   const path = pathOf(state, { key: "", agent, model: "" }, using.now, using.memo);
   for (const step of path) {
-    const { per, match } = step.budget.budget;
-    const alone = per.length === 0 ? match.agent !== undefined : per.length === 1 && per[0] === "agent";
+    const { per } = step.budget.budget;
+    const alone = per.length === 0 || (per.length === 1 && per[0] === "agent");
     if (alone) own.set(step.opening.id, accountJson(viewOf(state, step, using.now)));
   }
   for (const { view } of using.open) own.set(view.id, accountJson(view));
