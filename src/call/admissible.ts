@@ -31,11 +31,19 @@ export interface Admissible {
   readonly attribution: Attribution;
   readonly candidates: readonly Candidate[];
   readonly startedAt: number;
-  /** Accounts the attribution falls under, now. */
-  readonly views: (attribution: Attribution) => readonly AccountView[];
-  readonly strict: (attribution: Attribution) => boolean;
-  readonly pricesUnknownAllowed: (attribution: Attribution) => boolean;
-  readonly clamps: (attribution: Attribution) => boolean;
+  /** What the budgets say of an attribution, now. */
+  readonly covering: (attribution: Attribution) => Covering;
+}
+
+/** The budgets over a call, read once per attempt. */
+export interface Covering {
+  readonly views: readonly AccountView[];
+  /** Some hard budget bounds by the worst case. */
+  readonly strict: boolean;
+  /** No hard budget denies a model without a price. */
+  readonly unknown_price_allowed: boolean;
+  /** Some hard budget shortens whole replies to what fits. */
+  readonly clamps: boolean;
 }
 
 /** What a running call shares with the others. */

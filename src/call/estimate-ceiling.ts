@@ -7,11 +7,11 @@ import { calibrationKey } from "../accounting/ledger/apply.js";
 import type { AccountView, Ceiling } from "../accounting/ledger/command.js";
 import type { State } from "../accounting/ledger/state.js";
 import { ceilingFor, OUTPUT_SLICE } from "../accounting/meter/ceiling.js";
-import { picoOf } from "../accounting/price/cost.js";
+import { type CeilingOptions, picoOf } from "../accounting/price/cost.js";
 import type { PriceRow } from "../accounting/price/price-row.js";
 import type { KeyIdentity } from "./identify.js";
 import type { ParsedRequest, Part } from "./message.js";
-import type { Candidate, EstimatedInput, Estimator } from "./needs.js";
+import type { Candidate, EstimatedInput } from "./needs.js";
 
 /** How one attempt is bounded. */
 export interface Bound {
@@ -22,6 +22,8 @@ export interface Bound {
   readonly cap_upstream: boolean;
   /** The hold covers a slice of the output and grows while the stream flows. */
   readonly sliced: boolean;
+  /** By which an extension of the hold is priced. */
+  readonly priced: CeilingOptions;
 }
 
 /** What bounding needs to know about the call. */
@@ -32,7 +34,7 @@ export interface BoundQuery {
   readonly strict: boolean;
   readonly output_default: number;
   readonly state: State;
-  readonly estimator: Estimator;
+  readonly counted: EstimatedInput;
   /** Cap to use instead of the client's: the accounts could pay no more (clamp). */
   readonly clamp_to?: number;
 }
@@ -106,13 +108,17 @@ function outputCap(query: BoundQuery, price: PriceRow | null): number {
 export function boundAttempt(query: BoundQuery): Bound {
   const { request, candidate, strict } = query;
   const price = candidate.price ?? candidate.dearest;
-  const counted = query.estimator.input(request, candidate.canonical);
+  const { counted } = query;
   const estimated = boundedInput(query, counted, price);
   const cap = outputCap(query, price);
   const hidden = price?.hides_reasoning === true || request.thinking;
   const sliced = request.stream && !strict && !hidden && cap * request.choices > OUTPUT_SLICE;
   const hard = isHard(query.views);
-  const base = { estimated_input: counted.tokens, output_cap: cap, cap_upstream: hard, sliced };
+  const { service_tier } = request;
+  const audio = parts(request).some((part) => part.kind === "audio");
+  const cacheWrites = request.cache_writes ?? "none";
+  const priced: CeilingOptions = { strict, cacheWrites, service_tier, audio };
+  const base = { estimated_input: counted.tokens, output_cap: cap, cap_upstream: hard, sliced, priced };
   const output = { cap, slice: sliced ? OUTPUT_SLICE : null, choices: request.choices };
   const ceiling = ceilingFor({
     estimated_input: estimated,
@@ -122,9 +128,9 @@ export function boundAttempt(query: BoundQuery): Bound {
     output,
     row: price,
     mode: strict ? "strict" : "measured",
-    cacheWrites: request.cache_writes ?? "none",
-    service_tier: request.service_tier,
-    audio: parts(request).some((part) => part.kind === "audio"),
+    cacheWrites,
+    service_tier,
+    audio,
   });
   return { ...base, ceiling: { ...ceiling, nano: ceiling.nano + toolFees(request, price) } };
 }

@@ -16,6 +16,16 @@ export function outputSoFar(seen: StreamSeen): number {
   return Math.max(seen.metered_output, told);
 }
 
+/**
+ * May a stream that nobody reads any more be read on for its usage? Only while the hold, which is not extended for it, still
+ * covers what may be on its way: the margin, or nothing where the whole output is held and no more can come.
+ */
+export function drainable(attempt: Attempt, seen: StreamSeen): boolean {
+  const total = attempt.bound.output_cap * attempt.request.choices;
+  const onItsWay = attempt.held.output_tokens >= total ? 0 : EXTEND_MARGIN;
+  return outputSoFar(seen) + onItsWay <= attempt.held.output_tokens;
+}
+
 function atLeastZero(value: bigint): bigint {
   return value > 0n ? value : 0n;
 }
@@ -25,15 +35,19 @@ function inputBeyond(attempt: Attempt, counts: UsageCounts): Ceiling {
   const tokens = inputTokens(counts) - attempt.held.input_tokens;
   if (attempt.price === null || tokens <= 0) return { nano: 0n, input_tokens: Math.max(0, tokens), output_tokens: 0 };
   const inputOnly: UsageCounts = { ...counts, output_text: 0, reasoning: 0, output_audio: 0 };
-  const heldFor = ceilingOf({ input_tokens: attempt.held.input_tokens, output_tokens: 0, requests: 1 }, attempt.price);
+  const heldFor = ceilingOf({ input_tokens: attempt.held.input_tokens, output_tokens: 0 }, attempt.price, attempt.bound.priced);
   return { nano: atLeastZero(costOf(inputOnly, attempt.price) - heldFor), input_tokens: tokens, output_tokens: 0 };
 }
 
 function sliceOf(attempt: Attempt, tokens: number): Ceiling {
   const { price, held } = attempt;
   if (price === null) return { nano: 0n, input_tokens: 0, output_tokens: tokens };
-  const before = ceilingOf({ input_tokens: held.input_tokens, output_tokens: held.output_tokens, requests: 1 }, price);
-  const after = ceilingOf({ input_tokens: held.input_tokens, output_tokens: held.output_tokens + tokens, requests: 1 }, price);
+  const before = ceilingOf({ input_tokens: held.input_tokens, output_tokens: held.output_tokens }, price, attempt.bound.priced);
+  const after = ceilingOf(
+    { input_tokens: held.input_tokens, output_tokens: held.output_tokens + tokens },
+    price,
+    attempt.bound.priced,
+  );
   return { nano: atLeastZero(after - before), input_tokens: 0, output_tokens: tokens };
 }
 

@@ -8,7 +8,7 @@ import { matchesModel } from "../accounting/budget/scope.js";
 import { BursarError } from "../accounting/errors.js";
 import { viewOf } from "../accounting/ledger/view.js";
 import { openWindows } from "../accounting/units/window.js";
-import type { Admissible, CallRequest, RoadParts } from "./admissible.js";
+import type { Admissible, CallRequest, Covering, RoadParts } from "./admissible.js";
 import { type AttributionClaims, identify } from "./identify.js";
 import type { CallNeeds } from "./needs.js";
 import { planCall } from "./plan.js";
@@ -51,7 +51,7 @@ async function runCall(road: RoadParts, request: CallRequest): Promise<CallReply
 
 /** Reads the request and finds out who calls, what for and who can serve it. Throws BursarError. */
 function admissible(road: RoadParts, request: CallRequest, callId: string): Admissible {
-  const { needs, memo } = road;
+  const { needs } = road;
   const { key, dialect } = request;
   const startedAt = needs.clock.now();
   const parsed = dialect.read(request.body);
@@ -70,7 +70,6 @@ function admissible(road: RoadParts, request: CallRequest, callId: string): Admi
   if (key.models !== undefined && !key.models.some((glob) => matchesModel(glob, first.canonical))) {
     throw new BursarError("model_not_allowed", `The key "${key.name}" may use ${key.models.join(", ")}, not ${first.canonical}.`);
   }
-  const path = (attribution: Attribution) => pathOf(needs.ledger.state(), attribution, needs.clock.now(), memo);
   return {
     call_id: callId,
     request,
@@ -79,12 +78,20 @@ function admissible(road: RoadParts, request: CallRequest, callId: string): Admi
     attribution: { ...identified.caller, model: first.canonical },
     candidates,
     startedAt,
-    views: (attribution) => path(attribution).map((step) => viewOf(needs.ledger.state(), step, needs.clock.now())),
-    strict: (attribution) =>
-      path(attribution).some((step) => step.budget.budget.mode === "hard" && step.budget.budget.ceiling === "strict"),
-    pricesUnknownAllowed: (attribution) =>
-      path(attribution).every((step) => step.budget.budget.mode !== "hard" || step.budget.budget.on_unknown_price === "ceiling"),
-    clamps: (attribution) => path(attribution).some((step) => step.budget.budget.mode === "hard" && step.budget.budget.clamp),
+    covering: (attribution) => coveringOf(road, attribution),
+  };
+}
+
+function coveringOf({ needs, memo }: RoadParts, attribution: Attribution): Covering {
+  const now = needs.clock.now();
+  const state = needs.ledger.state();
+  const path = pathOf(state, attribution, now, memo);
+  const hard = path.map((step) => step.budget.budget).filter((budget) => budget.mode === "hard");
+  return {
+    views: path.map((step) => viewOf(state, step, now)),
+    strict: hard.some((budget) => budget.ceiling === "strict"),
+    unknown_price_allowed: hard.every((budget) => budget.on_unknown_price === "ceiling"),
+    clamps: hard.some((budget) => budget.clamp),
   };
 }
 
@@ -137,7 +144,7 @@ function refuse(
       call_id: callId,
       cost_usd: null,
       ceiling_usd: requestedUsd(error),
-      remaining: call === null ? [] : call.views(call.attribution),
+      remaining: call === null ? [] : call.covering(call.attribution).views,
     },
     model: call?.attribution.model ?? null,
     simulated: call?.candidates[0]?.upstream.simulated === true,

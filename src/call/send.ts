@@ -7,7 +7,7 @@ import { BursarError, type ErrorDetails } from "../accounting/errors.js";
 import type { AccountView, LedgerRefusal } from "../accounting/ledger/command.js";
 import { costOf } from "../accounting/price/cost.js";
 import { usdText } from "../accounting/units/money.js";
-import type { Admissible, RoadParts } from "./admissible.js";
+import type { Admissible, Covering, RoadParts } from "./admissible.js";
 import { type Attempt, figuresOf, settle } from "./attempt.js";
 import { affordableOutput, type Bound, boundAttempt, isHard, refuseUnbounded } from "./estimate-ceiling.js";
 import { type Candidate, type Splice, UpstreamFailure, type UpstreamReply } from "./needs.js";
@@ -46,43 +46,37 @@ export async function sendCandidates(road: RoadParts, call: Admissible): Promise
   return last();
 }
 
-function bound(road: RoadParts, call: Admissible, of: { candidate: Candidate; attribution: Attribution }): Bound {
+function bound(
+  road: RoadParts,
+  call: Admissible,
+  of: { candidate: Candidate; attribution: Attribution; covering: Covering },
+): Bound {
   const { needs } = road;
-  const { candidate, attribution } = of;
-  const views = call.views(attribution);
+  const { candidate, attribution, covering } = of;
+  const { views, strict } = covering;
+  const { parsed } = call;
   const price = candidate.price ?? candidate.dearest;
-  if (isHard(views)) refuseUnbounded({ request: call.parsed, key: call.request.key, price });
-  const query = {
-    request: call.parsed,
-    candidate,
-    views,
-    strict: call.strict(attribution),
-    output_default: needs.agent(attribution.agent).output_default,
-    state: needs.ledger.state(),
-    estimator: needs.estimator,
-  };
+  if (isHard(views)) refuseUnbounded({ request: parsed, key: call.request.key, price });
+  const output_default = needs.agent(attribution.agent).output_default;
+  const counted = needs.estimator.input(parsed, candidate.canonical);
+  const query = { request: parsed, candidate, views, strict, output_default, counted, state: needs.ledger.state() };
   const first = boundAttempt(query);
-  const inputOnly = boundAttempt({ ...query, clamp_to: 1 });
-  const affordable = affordableOutput(views, {
-    inputNano: inputOnly.ceiling.nano,
-    inputTokens: inputOnly.ceiling.input_tokens,
-    price,
-    choices: call.parsed.choices,
-  });
+  const { nano, input_tokens } = boundAttempt({ ...query, clamp_to: 1 }).ceiling;
+  const affordable = affordableOutput(views, { inputNano: nano, inputTokens: input_tokens, price, choices: parsed.choices });
   if (affordable === null || affordable < 1 || affordable >= first.output_cap) return first;
   // A stream would be cut there anyway; a whole reply is only shortened where the budget says so.
   if (first.sliced)
-    return { ...first, output_cap: Math.max(affordable, Math.ceil(first.ceiling.output_tokens / call.parsed.choices)) };
-  return call.clamps(attribution) ? boundAttempt({ ...query, clamp_to: affordable }) : first;
+    return { ...first, output_cap: Math.max(affordable, Math.ceil(first.ceiling.output_tokens / parsed.choices)) };
+  return covering.clamps ? boundAttempt({ ...query, clamp_to: affordable }) : first;
 }
 
 async function takeHold(road: RoadParts, call: Admissible, of: { candidate: Candidate; number: number }): Promise<Attempt> {
   const { needs } = road;
   const { candidate, number } = of;
   const attribution: Attribution = { ...call.attribution, model: candidate.canonical };
-  const allowed = candidate.price === null && call.pricesUnknownAllowed(attribution);
-  const price = candidate.price ?? (allowed ? candidate.dearest : null);
-  const bounded = bound(road, call, { candidate, attribution });
+  const covering = call.covering(attribution);
+  const price = candidate.price ?? (covering.unknown_price_allowed ? candidate.dearest : null);
+  const bounded = bound(road, call, { candidate, attribution, covering });
   const attempt_id = `${call.call_id}.${number}`;
   const [result] = await needs.ledger.apply([
     {
