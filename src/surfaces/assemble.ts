@@ -5,6 +5,7 @@
 import { createHash } from "node:crypto";
 import { BursarError } from "../accounting/errors.js";
 import { openVerifier } from "../accounting/ledger/verify.js";
+import { priceAlarms } from "../accounting/price/price-book.js";
 import type { PriceBook } from "../accounting/price/price-row.js";
 import type { CallNeeds, CallObserved, Clock, Dialect, DialectName } from "../call/needs.js";
 import { openRoad, type Road } from "../call/run-call.js";
@@ -75,6 +76,11 @@ function modeOf(providing: Providing, name: string): ProviderFacts["mode"] {
   return [...open.upstreams.values()].every((upstream) => upstream === null) ? "keyless" : "real";
 }
 
+/** Prices of the file that are far from the published ones are told, not refused: a negotiated price may be. */
+function tellPriceAlarms(options: AssembleOptions, config: Config, now: number): void {
+  for (const alarm of priceAlarms(config.prices?.overrides ?? [], now)) options.tell?.(`Check your prices file: ${alarm}`);
+}
+
 async function declare(ledger: OpenLedger, config: Config, reason: string): Promise<void> {
   const [result] = await ledger.apply([{ type: "declare", budgets: config.budgets, actor: ACTOR, reason }]);
   if (result?.ok !== true) throw new BursarError("internal", "The budgets of the configuration could not be declared.");
@@ -91,6 +97,7 @@ function follow(
   const take = async (next: Config): Promise<void> => {
     core.current.providing = openProviding({ config: next, clock: core.clock, previous: core.current.providing, ...simulator });
     await declare(core.ledger, next, "the configuration file changed");
+    tellPriceAlarms(options, next, core.clock.now());
     tell?.(`Configuration reloaded from ${next.path}.`);
   };
   return watchConfig({
@@ -174,6 +181,7 @@ export async function openCore(options: AssembleOptions): Promise<Core> {
   const persistence = await openSqlite({ directory: config.data, clock, onTrouble });
   const ledger = await openJournal({ persistence, clock, fault: (error) => tell?.("A reader of the log failed.", error) });
   await declare(ledger, config, "the configuration at start");
+  tellPriceAlarms(options, config, startedAt);
   const calls = await openRecentCalls({ ledger });
   const measures = openMeasures({ ledger });
   let address: string | null = null;

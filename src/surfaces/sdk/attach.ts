@@ -1,7 +1,6 @@
 /** The SDK against a running server: wrapped clients get its base URL, commands go to its control plane. */
-import { BursarError, ERROR_TABLE, type ErrorCode, type ErrorDetails } from "../../accounting/errors.js";
 import type { Command } from "../../desk/command.js";
-import { pathKeys } from "../../desk/table.js";
+import { errorOf, requestOf } from "../../desk/http-request.js";
 import type { TaskScopes } from "./task-scope.js";
 import type { WrappableClient } from "./wrap.js";
 
@@ -16,22 +15,6 @@ interface AttachOptions {
   readonly key: string;
   readonly scopes: TaskScopes;
   readonly adminToken: string | null;
-}
-
-/** Path and query (GET) or body (POST) of a command, as the control plane reads them. */
-function requestOf(command: Command, input: Readonly<Record<string, unknown>>): { path: string; body: string | null } {
-  const inPath = new Set(pathKeys(command.path));
-  const path = command.path.replace(/:(\w+)/g, (_, key: string) => encodeURIComponent(String(input[key] ?? "")));
-  const rest = Object.entries(input).filter(([key, value]) => !inPath.has(key) && value !== undefined);
-  if (command.method === "POST") return { path, body: JSON.stringify(Object.fromEntries(rest)) };
-  const query = new URLSearchParams(rest.map(([key, value]) => [key, String(value)] as [string, string])).toString();
-  return { path: query === "" ? path : `${path}?${query}`, body: null };
-}
-
-function errorOf(status: number, body: unknown): BursarError {
-  const error = (body as { error?: { code?: string; message?: string; details?: ErrorDetails } } | null)?.error;
-  const code = error?.code !== undefined && error.code in ERROR_TABLE ? (error.code as ErrorCode) : "internal";
-  return new BursarError(code, error?.message ?? `Bursar answered with status ${status}.`, error?.details ?? {});
 }
 
 /** Speaks to a server. Wrapped clients send to it by their own fetch, with the current task's attribution added. */
