@@ -9,7 +9,7 @@ import { parseArgs } from "node:util";
 import { median, report, shown, slope } from "./rig/figures.js";
 import type { LoadAnswer } from "./rig/load.js";
 import { cpuMicros, loadAverage, residentBytes } from "./rig/proc.js";
-import { proxyRoles, type RunningProxy, readNames, startProxies, targetOf } from "./rig/proxies.js";
+import { endBursar, proxyRoles, type RunningProxy, readNames, startProxies, targetOf } from "./rig/proxies.js";
 import { openRig, type Player, playRole, type Rig } from "./rig/rig.js";
 import { hasWrk, runWrk } from "./rig/wrk.js";
 
@@ -158,6 +158,7 @@ async function run(rig: Rig): Promise<void> {
   const { profile } = values;
   const proxies = await startProxies(rig, upstreamPort, {
     names: readNames(values.proxies),
+    streams: false,
     ...(profile === undefined ? {} : { profile }),
   });
   const wrk = hasWrk();

@@ -40,8 +40,15 @@ function nginxBinary(): string | null {
   return folders.map((folder) => join(folder, "nginx")).find((path) => existsSync(path)) ?? null;
 }
 
-/** One process, keep-alive on both sides, no log: nginx at its best. Bodies are buffered as it does by default. */
-function nginxConfig(of: { directory: string; port: number; upstreamPort: number }): string {
+interface NginxSettings {
+  readonly directory: string;
+  readonly port: number;
+  readonly upstreamPort: number;
+  readonly streams: boolean;
+}
+
+/** One process, keep-alive on both sides, no log: nginx at its best. Answers are buffered, as by default; streams are passed on at once. */
+function nginxConfig(of: NginxSettings): string {
   const paths = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map(
     (name) => `  ${name}_temp_path ${of.directory}/${name};`,
   );
@@ -55,9 +62,7 @@ ${paths.join("\n")}
     listen 127.0.0.1:${of.port} backlog=1024;
     location / {
       proxy_pass http://provider; proxy_http_version 1.1; proxy_set_header Connection "";
-    }
-    location /unbuffered/ {
-      proxy_pass http://provider/; proxy_http_version 1.1; proxy_set_header Connection ""; proxy_buffering off;
+      proxy_buffering ${of.streams ? "off" : "on"};
     }
     location = /healthz { return 200; }
   }
@@ -65,15 +70,14 @@ ${paths.join("\n")}
 `;
 }
 
-async function startNginx(rig: Rig, upstreamPort: number): Promise<RunningProxy | null> {
+async function startNginx(rig: Rig, upstreamPort: number, streams: boolean): Promise<RunningProxy | null> {
   const binary = nginxBinary();
   if (binary === null) return null;
   const port = await freePort();
   const directory = join(rig.directory, "nginx");
   mkdirSync(directory);
   const path = join(directory, "nginx.conf");
-  // Streams and answers share one configuration: without buffering every read is written on at once, which streams need.
-  writeFileSync(path, nginxConfig({ directory, port, upstreamPort }));
+  writeFileSync(path, nginxConfig({ directory, port, upstreamPort, streams }));
   const healthy = (): Promise<boolean> => answers(`http://127.0.0.1:${port}/healthz`);
   const pid = await rig.program([binary, "-c", path, "-p", directory, "-e", "stderr"], { healthy });
   return { name: "nginx", port, pid, headers: {} };
@@ -156,12 +160,15 @@ async function startBare(rig: Rig, upstreamPort: number): Promise<RunningProxy> 
   return { name: "bare", port: await player.ask<number>({ upstreamPort }), pid: player.pid, headers: {} };
 }
 
+/** Which proxies, for answers or for streams, and where Bursar's CPU profiles go; without `profile` none are taken. */
+export interface StartOptions {
+  readonly names: readonly ProxyName[];
+  readonly streams: boolean;
+  readonly profile?: string;
+}
+
 /** Starts the named proxies; one that is not installed here is left out, and said. */
-export async function startProxies(
-  rig: Rig,
-  upstreamPort: number,
-  names: readonly ProxyName[],
-): Promise<readonly RunningProxy[]> {
+export async function startProxies(rig: Rig, upstreamPort: number, options: StartOptions): Promise<readonly RunningProxy[]> {
   const started: RunningProxy[] = [];
   for (const name of options.names) {
     if (name === "direct") started.push({ name, port: upstreamPort, pid: null, headers: {} });
@@ -169,7 +176,7 @@ export async function startProxies(
     else if (name === "portkey") started.push(await startPortkey(rig, upstreamPort));
     else if (name === "bursar") started.push(await startBursar(rig, upstreamPort, options.profile));
     else {
-      const nginx = await startNginx(rig, upstreamPort);
+      const nginx = await startNginx(rig, upstreamPort, options.streams);
       if (nginx === null) console.error("nginx is not installed: its figures are left out.");
       else started.push(nginx);
     }

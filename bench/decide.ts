@@ -1,0 +1,143 @@
+/**
+ * The rules alone: decide and apply in memory, six hard budgets, hold and post of every call, against a plain Map of
+ * counters that only checks and adds. No I/O. `npm run -s bench -- decide [--calls 200000] [--rounds 5] [--json]`
+ */
+import { parseArgs } from "node:util";
+import { type Memo, openMemo } from "../src/accounting/budget/accounts.js";
+import type { Budget } from "../src/accounting/budget/budget.js";
+import { apply } from "../src/accounting/ledger/apply.js";
+import type { HoldCommand, LedgerCommand, PostCommand } from "../src/accounting/ledger/command.js";
+import { decide } from "../src/accounting/ledger/decide.js";
+import { emptyState } from "../src/accounting/ledger/empty-state.js";
+import type { State } from "../src/accounting/ledger/state.js";
+import { openWindows } from "../src/accounting/units/window.js";
+import { median, report, shown } from "./rig/figures.js";
+
+const LIMIT = 10n ** 18n;
+const CEILING = { nano: 900_000n, input_tokens: 2_000, output_tokens: 1_024 };
+const COST = 481_500n;
+/** 24 November 2026: the time of these calls; each is a millisecond after the one before. */
+const START = Date.UTC(2026, 10, 24, 12);
+const AGENTS = 50;
+
+function budget(name: string, over: Partial<Budget>): Budget {
+  const fixed = { match: {}, per: [], unit: "usd", count: "total", timezone: "UTC", week_start: "monday", mode: "hard" } as const;
+  const window = { kind: "calendar", unit: "month" } as const;
+  const rest = { limit: LIMIT, ceiling: "measured", clamp: false, on_unknown_price: "deny", accounts_max: 10_000 } as const;
+  return { ...fixed, ...rest, window, name, ...over };
+}
+
+const BUDGETS = [
+  budget("org", {}),
+  budget("team", { per: ["team"] }),
+  budget("agent", { per: ["agent"], unit: "tokens", window: { kind: "calendar", unit: "day" } }),
+  budget("task", { per: ["task"], window: { kind: "lifetime" } }),
+  budget("key", { per: ["key"] }),
+  budget("rate", { per: ["agent"], unit: "requests", window: { kind: "rolling", ms: 60_000 } }),
+];
+
+function hold(id: string, agent: number): HoldCommand {
+  return {
+    type: "hold",
+    call_id: id,
+    attempt_id: `${id}.1`,
+    attribution: { key: "cx", agent: `agent-${agent}`, team: "cx", model: "openai/gpt-4o-mini", task: `task-${agent}` },
+    provider: "openai",
+    price_id: "openai/gpt-4o-mini@2024-07-18",
+    ceiling: CEILING,
+    estimated_input: 1_800,
+  };
+}
+
+function post(id: string): PostCommand {
+  const counts = { input_fresh: 1_810, output_text: 350, requests: 1 };
+  return { type: "post", attempt_id: `${id}.1`, usage: { counts, evidence: "provider" }, nano: COST, outcome: "end" };
+}
+
+function take(state: State, command: LedgerCommand, using: { now: number; memo: Memo }): void {
+  const { entries, refusal } = decide(state, command, using);
+  if (refusal !== undefined) throw new Error(`A call that fits was refused: ${refusal.message}`);
+  for (const draft of entries) apply(state, { ...draft, seq: state.seq + 1 });
+}
+
+/** Seconds for `calls` holds, each posted 64 calls later: as many are in flight. Throws when the books are not what was spent. */
+function throughRules(calls: number): number {
+  const state = emptyState();
+  const memo = openMemo(openWindows());
+  take(state, { type: "declare", budgets: BUDGETS, actor: "bench", reason: "bench" }, { now: START, memo });
+  const began = performance.now();
+  for (let n = 0; n < calls + 64; n++) {
+    const using = { now: START + n, memo };
+    if (n < calls) take(state, hold(`c${n}`, n % AGENTS), using);
+    if (n >= 64) take(state, post(`c${n - 64}`), using);
+  }
+  const seconds = (performance.now() - began) / 1000;
+  const spent = [...state.accounts.values()].find((account) => account.budget === "org")?.used;
+  if (spent !== BigInt(calls) * COST) throw new Error(`The organisation's account says ${spent}`);
+  return seconds;
+}
+
+interface Counter {
+  used: bigint;
+  held: bigint;
+}
+
+/** The same money over a Map from name to counter: what nobody can be faster than with the same arithmetic. */
+function throughMap(calls: number): number {
+  const counters = new Map<string, Counter>();
+  const namesOf = (agent: number): string[] => ["org", "team/cx", `agent/${agent}`, `task/${agent}`, "key/cx", `rate/${agent}`];
+  const counterOf = (name: string): Counter => {
+    const known = counters.get(name);
+    if (known !== undefined) return known;
+    const fresh = { used: 0n, held: 0n };
+    counters.set(name, fresh);
+    return fresh;
+  };
+  const began = performance.now();
+  for (let n = 0; n < calls + 64; n++) {
+    if (n < calls) {
+      const path = namesOf(n % AGENTS).map(counterOf);
+      if (path.some(({ used, held }) => used + held + CEILING.nano > LIMIT)) throw new Error("A call that fits was refused");
+      for (const counter of path) counter.held += CEILING.nano;
+    }
+    if (n >= 64) {
+      for (const counter of namesOf((n - 64) % AGENTS).map(counterOf)) {
+        counter.held -= CEILING.nano;
+        counter.used += COST;
+      }
+    }
+  }
+  return (performance.now() - began) / 1000;
+}
+
+const { values } = parseArgs({
+  options: {
+    calls: { type: "string", default: "200000" },
+    rounds: { type: "string", default: "5" },
+    json: { type: "boolean", default: false },
+  },
+});
+const calls = Number(values.calls);
+const rules: number[] = [];
+const map: number[] = [];
+// The first round only warms up.
+for (let round = 0; round <= Number(values.rounds); round++) {
+  const measured = [throughRules(calls), throughMap(calls)] as const;
+  if (round === 0) continue;
+  rules.push(measured[0]);
+  map.push(measured[1]);
+}
+const [perCall, perMapCall] = [median(rules) / calls, median(map) / calls];
+report(
+  "decide",
+  {
+    "hold and post, six budgets": {
+      calls_per_second: shown(1 / perCall),
+      decisions_per_second: shown(2 / perCall),
+      us_per_decision: shown((perCall / 2) * 1e6),
+      map_calls_per_second: shown(1 / perMapCall),
+      time_to_map: shown(perCall / perMapCall),
+    },
+  },
+  values.json,
+);
