@@ -143,8 +143,25 @@ function serve(options: GatewayOptions, request: IncomingMessage, response: Serv
   } else serveCall(options, { request, response, ...routed }).catch(options.fault);
 }
 
+/** Requests that are being answered, and word once there are none: keep-alive connections alone never hold up an end. */
+function openInFlight(): { add(response: ServerResponse): void; none(): Promise<void> } {
+  const open = new Set<ServerResponse>();
+  let told: (() => void) | null = null;
+  return {
+    add(response) {
+      open.add(response);
+      response.once("close", () => {
+        open.delete(response);
+        if (open.size === 0) told?.();
+      });
+    },
+    none: () => (open.size === 0 ? Promise.resolve() : new Promise((resolve) => (told = resolve))),
+  };
+}
+
 /** Binds and serves. Rejects with the system's error when the address is taken. */
 export async function openGateway(options: GatewayOptions): Promise<Gateway> {
+  const inFlight = openInFlight();
   const server: Server = createServer(
     {
       headersTimeout: HEADERS_TIMEOUT_MS,
@@ -154,7 +171,10 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
       maxHeaderSize: HEADER_BYTES_MAX,
       noDelay: true,
     },
-    (request, response) => serve(options, request, response),
+    (request, response) => {
+      inFlight.add(response);
+      serve(options, request, response);
+    },
   );
   server.on("clientError", (_error, socket) => {
     if (socket.writable) socket.end("HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n");
@@ -172,6 +192,9 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       server.closeIdleConnections();
       const timer = setTimeout(() => server.closeAllConnections(), graceMs);
+      await Promise.race([closed, inFlight.none()]);
+      // Node counts a connection that never carried a request as busy.
+      server.closeAllConnections();
       await closed;
       clearTimeout(timer);
     },
