@@ -4,9 +4,10 @@
  * owns all of this; the consumer only reads a pipe. Money path: fails closed.
  */
 import { BursarError } from "../accounting/errors.js";
-import { type Attempt, figuresOf, meteredUsage, type Outcome, settle } from "./attempt.js";
+import { type Attempt, figuresOf, type Outcome, settle } from "./attempt.js";
 import { type ChunkPipe, openChunkPipe } from "./chunks.js";
-import { keepCovered, outputSoFar } from "./extend-hold.js";
+import { drainable, keepCovered } from "./extend-hold.js";
+import { meteredUsage, meterLesson } from "./metered-usage.js";
 import type { EventSplitter } from "./needs.js";
 import { type CallNeeds, type StreamReader, UpstreamFailure, type UpstreamReply } from "./needs.js";
 import { errorOfFailure, outcomeOfFailure } from "./settle-reply.js";
@@ -125,7 +126,7 @@ async function takeEvents(pump: Pump, raws: readonly Uint8Array[]): Promise<End 
   for (const raw of raws) {
     const forward = reader.event(raw);
     if (pipe.left) {
-      if (outputSoFar(reader.seen) > attempt.held.output_tokens) return { kind: "left" };
+      if (!drainable(attempt, reader.seen)) return { kind: "left" };
       continue;
     }
     if (forward !== null) out.push(forward);
@@ -170,11 +171,14 @@ function outcomeOf(pump: Pump, end: End): Outcome {
   if (end.kind === "cut") return { kind: "post_held", ended: "cut", flags: [...flags, "cut"], response_id };
   if (end.kind === "failed" && !seen.usage_final) return outcomeOfFailure(end.failure);
   const ended = seen.error !== null ? "failed" : end.kind === "left" || (pump.pipe.left && !seen.terminal) ? "aborted" : "end";
-  if (seen.usage !== null && seen.usage_final) return { kind: "post", usage: seen.usage, ended, flags, response_id };
+  if (seen.usage !== null && seen.usage_final)
+    return { kind: "post", usage: seen.usage, ended, flags, response_id, ...meterLesson(attempt, seen) };
   if (flags.some((flag) => flag.startsWith("usage_invalid"))) return { kind: "post_held", ended, flags, response_id };
   if (end.kind === "left") return { kind: "post_held", ended: "aborted", flags, response_id };
-  if (seen.error !== null && seen.usage !== null) return { kind: "post", usage: seen.usage, ended, flags, response_id };
-  return { kind: "post", usage: meteredUsage(attempt, outputSoFar(seen)), ended, flags: [...flags, "no_usage"], response_id };
+  const usage = meteredUsage(pump.needs, attempt, seen);
+  if (seen.error === null || seen.usage === null) flags.push("no_usage");
+  if (usage === null) return { kind: "post_held", ended, flags, response_id };
+  return { kind: "post", usage, ended, flags, response_id };
 }
 
 /** Settles, then gives the client the end it can parse: figures after a normal end, a well-formed close after a cut. */
