@@ -5,7 +5,7 @@
 import type { Attribution } from "../accounting/budget/budget.js";
 import type { AccountView, Ceiling, LedgerCommand, LedgerResult } from "../accounting/ledger/command.js";
 import type { OverrunCause, PostOutcome } from "../accounting/ledger/entry.js";
-import { inputTokens, outputTokens, type Usage, type UsageCounts } from "../accounting/meter/usage.js";
+import type { Usage, UsageCounts } from "../accounting/meter/usage.js";
 import { costOf } from "../accounting/price/cost.js";
 import type { PriceRow } from "../accounting/price/price-row.js";
 import { usdText } from "../accounting/units/money.js";
@@ -41,6 +41,8 @@ export type Outcome =
       readonly cause?: OverrunCause;
       readonly flags: readonly string[];
       readonly response_id: string | null;
+      /** See PostCommand. */
+      readonly metered_output?: number;
     }
   | {
       readonly kind: "post_held";
@@ -84,7 +86,8 @@ function commandFor(needs: CallNeeds, attempt: Attempt, outcome: Outcome): Ledge
   const flags = row === null ? [...outcome.flags, "price_unknown"] : outcome.flags;
   const cause = outcome.cause === undefined ? {} : { cause: outcome.cause };
   const ran = row === null ? {} : { model: row.model, price_id: row.id };
-  return { ...base, usage: outcome.usage, nano, flags, ...cause, ...ran };
+  const metered = outcome.metered_output === undefined ? {} : { metered_output: outcome.metered_output };
+  return { ...base, usage: outcome.usage, nano, flags, ...cause, ...ran, ...metered };
 }
 
 /** Settles an attempt, once. Answers what was posted, or null when nothing was. Never throws: a ledger that cannot write keeps the hold, which the restart presumes. */
@@ -117,20 +120,4 @@ export async function settle(needs: CallNeeds, attempt: Attempt, outcome: Outcom
     reason: outcome.kind === "void" ? outcome.proof : "unknown",
   });
   return null;
-}
-
-/** Usage of a stream that told none: the held input and the output metered from its bytes, never more than what is held. */
-export function meteredUsage(attempt: Attempt, meteredOutput: number): Usage {
-  const most = attempt.held.output_tokens;
-  const output = Math.min(most, Math.ceil(meteredOutput * METERED_FACTOR));
-  const counts: UsageCounts = { input_fresh: attempt.held.input_tokens, output_text: output, requests: 1 };
-  return { counts, evidence: meteredOutput > 0 ? "metered" : "estimated" };
-}
-
-/** Metering reads the text, not the provider's tokens; the same factor as a measured input makes it err upwards. */
-const METERED_FACTOR = 1.1;
-
-/** Does true usage exceed the hold in tokens? Then the money may exceed it too. */
-export function exceedsHold(attempt: Attempt, counts: UsageCounts): boolean {
-  return inputTokens(counts) > attempt.held.input_tokens || outputTokens(counts) > attempt.held.output_tokens;
 }

@@ -98,6 +98,11 @@ function toolFees(request: ParsedRequest, price: PriceRow | null): bigint {
   return (pico + 999n) / 1000n;
 }
 
+/** Is output billed that the reply does not show (reasoning, thinking that is summarised)? Then no meter can count it. */
+export function hidesOutput(request: ParsedRequest, price: PriceRow | null): boolean {
+  return price?.hides_reasoning === true || request.thinking;
+}
+
 function outputCap(query: BoundQuery, price: PriceRow | null): number {
   const wanted = query.request.output_cap ?? query.output_default;
   const most = price?.output_max ?? Number.MAX_SAFE_INTEGER;
@@ -111,8 +116,7 @@ export function boundAttempt(query: BoundQuery): Bound {
   const { counted } = query;
   const estimated = boundedInput(query, counted, price);
   const cap = outputCap(query, price);
-  const hidden = price?.hides_reasoning === true || request.thinking;
-  const sliced = request.stream && !strict && !hidden && cap * request.choices > OUTPUT_SLICE;
+  const sliced = request.stream && !strict && !hidesOutput(request, price) && cap * request.choices > OUTPUT_SLICE;
   const hard = isHard(query.views);
   const { service_tier } = request;
   const audio = parts(request).some((part) => part.kind === "audio");

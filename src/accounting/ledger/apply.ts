@@ -2,7 +2,7 @@ import { chainOf } from "../budget/accounts.js";
 import type { Budget } from "../budget/budget.js";
 import { OTHER } from "../budget/scope.js";
 import { learn } from "../meter/calibration.js";
-import { inputTokens, USAGE_CLASSES } from "../meter/usage.js";
+import { inputTokens, outputTokens, USAGE_CLASSES } from "../meter/usage.js";
 import type {
   AccountOpening,
   BudgetChangedEntry,
@@ -174,19 +174,32 @@ function applyPosted(state: State, entry: PostedEntry, touched?: Touched): void 
   }
   resolve(state, entry.attempt_id, { kind: "posted", nano });
   countPosted(state, entry, { nano, simulated: hold?.simulated === true }, touched);
-  if (entry.evidence === "provider" && hold !== undefined && hold.estimated_input > 0) {
-    const actual = inputTokens(entry.usage);
-    const key = calibrationKey(hold.attribution.model, hold.simulated);
-    if (actual > 0) {
-      state.calibrations.set(key, learn(state.calibrations.get(key), hold.estimated_input, actual));
-      touched?.calibrations.add(key);
-    }
+  if (entry.evidence === "provider" && hold !== undefined) calibrate(state, { entry, hold }, touched);
+}
+
+/** Learns from what the provider told: how far the estimate of the input was off, and the meter of the output. */
+function calibrate(state: State, of: { entry: PostedEntry; hold: Hold }, touched?: Touched): void {
+  const { entry, hold } = of;
+  const { model } = hold.attribution;
+  const lessons: readonly (readonly [string, number, number])[] = [
+    [calibrationKey(model, hold.simulated), hold.estimated_input, inputTokens(entry.usage)],
+    [outputCalibrationKey(model, hold.simulated), entry.metered_output ?? 0, outputTokens(entry.usage)],
+  ];
+  for (const [key, estimated, actual] of lessons) {
+    if (estimated <= 0 || actual <= 0) continue;
+    state.calibrations.set(key, learn(state.calibrations.get(key), estimated, actual));
+    touched?.calibrations.add(key);
   }
 }
 
 /** Under which name a model's calibration is kept: a simulator's tokens say nothing about the real model's. */
 export function calibrationKey(canonical: string, simulated: boolean): string {
   return simulated ? `simulated:${canonical}` : canonical;
+}
+
+/** The same for the meter of streamed output. */
+export function outputCalibrationKey(canonical: string, simulated: boolean): string {
+  return `${calibrationKey(canonical, simulated)}#output`;
 }
 
 function totalsOf(state: State, agent: string, touched?: Touched): AgentTotals {

@@ -49,6 +49,8 @@ export interface PostCommand {
   readonly at_held?: boolean;
   readonly flags?: readonly string[];
   readonly response_id?: string;
+  /** Output tokens metered from the bytes of a stream whose usage came: the meter learns from the two. */
+  readonly metered_output?: number;
   readonly actor?: string;
   readonly reason?: string;
 }

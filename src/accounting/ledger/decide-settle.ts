@@ -42,6 +42,7 @@ export function decidePost(state: State, command: PostCommand, using: DecideWith
     outcome: command.outcome,
     ...(command.flags !== undefined && command.flags.length > 0 ? { flags: command.flags } : {}),
     ...(command.response_id === undefined ? {} : { response_id: command.response_id }),
+    ...(command.metered_output === undefined ? {} : { metered_output: command.metered_output }),
     ...(command.actor === undefined ? {} : { actor: command.actor }),
     ...(command.reason === undefined ? {} : { reason: command.reason }),
   };

@@ -86,6 +86,8 @@ export interface PostedEntry extends EntryBase {
   readonly outcome: PostOutcome;
   readonly flags?: readonly string[];
   readonly response_id?: string;
+  /** Output tokens metered from the bytes of a stream whose usage came; the meter's calibration learns from it. */
+  readonly metered_output?: number;
   readonly actor?: string;
   readonly reason?: string;
 }

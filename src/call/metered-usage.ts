@@ -1,0 +1,30 @@
+/** What a stream is counted at that did not tell its usage. Money path: fails closed — it errs upwards, within what is held. */
+import { outputCalibrationKey } from "../accounting/ledger/apply.js";
+import { outputFromMeter } from "../accounting/meter/calibration.js";
+import { outputTokens, type Usage, type UsageCounts } from "../accounting/meter/usage.js";
+import type { Attempt } from "./attempt.js";
+import { hidesOutput } from "./estimate-ceiling.js";
+import type { CallNeeds, StreamSeen } from "./needs.js";
+
+/** The metered output that goes with final usage, for the meter to learn from; absent where the bytes do not show it all. */
+export function meterLesson(attempt: Attempt, seen: StreamSeen): { readonly metered_output?: number } {
+  return hidesOutput(attempt.request, attempt.price) || seen.metered_output <= 0 ? {} : { metered_output: seen.metered_output };
+}
+
+/**
+ * Usage from what was metered: input as the provider told it, else as it was held; output by the meter as it has been
+ * calibrated, never less than told, never more than held. Null where the bytes do not show what is billed: then only what
+ * is held covers it.
+ */
+export function meteredUsage(needs: CallNeeds, attempt: Attempt, seen: StreamSeen): Usage | null {
+  if (hidesOutput(attempt.request, attempt.price)) return null;
+  const { candidate, attribution, held } = attempt;
+  const learned = needs.ledger.state().calibrations.get(outputCalibrationKey(attribution.model, candidate.upstream.simulated));
+  const told = seen.usage?.counts ?? null;
+  const output = Math.min(held.output_tokens, outputFromMeter(seen.metered_output, learned));
+  const input: UsageCounts = told === null ? { input_fresh: held.input_tokens, requests: 1 } : told;
+  const least = told === null ? 0 : outputTokens(told);
+  const counts: UsageCounts =
+    output <= least ? { output_text: 0, ...input } : { ...input, reasoning: 0, output_audio: 0, output_text: output };
+  return { ...seen.usage, counts, evidence: seen.metered_output > 0 ? "metered" : "estimated" };
+}
