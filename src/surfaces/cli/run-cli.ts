@@ -1,5 +1,6 @@
 import { CommanderError, Command as Line } from "commander";
 import { BursarError } from "../../accounting/errors.js";
+import { addDemo } from "./demo.js";
 import { addDeskCommands } from "./desk-commands.js";
 import { type ExitCode, exitCodeOf, failureText } from "./failure.js";
 import type { CliNeeds } from "./needs.js";
@@ -30,6 +31,7 @@ export function buildProgram(needs: CliNeeds, done: (code: ExitCode) => void): L
     .helpCommand("help [command]", "help for a command")
     .addHelpText("after", "\nStart here:\n  $ bursar up\n  $ bursar status");
   addServerCommands(program, needs, done);
+  addDemo(program, needs, done);
   addReplay(program, needs, done);
   addDeskCommands(program, needs, done);
   inherit(program, needs);

@@ -127,7 +127,6 @@ function countAttempts(tally: Tally, attempts: readonly AttemptAccount[]): void 
     if (attempt.state === "presumed") add(tally.presumed, attempt.held);
     if (attempt.state === "posted") add(tally.spent, attempt.posted);
     if (attempt.outcome === "cut") tally.cut += 1;
-    if (attempt.outcome === "aborted") tally.left += 1;
     if (attempt.overrun !== null) addTo(tally.overruns, attempt.overrun.cause, attempt.overrun.nano);
   }
 }
@@ -143,11 +142,16 @@ function compareSure(tally: Tally, call: CallAccount, of: { counted: bigint; lin
   find(tally, `${call.call_id}: posted ${counted} nano, billed ${billed} nano, response ${strange?.response_id ?? "as billed"}`);
 }
 
-/** Why a bill can exceed what is counted without anybody being able to know: in flight at the cut, or unknown input. */
-function causeBeyond(attempts: readonly AttemptAccount[], lines: readonly BillLine[]): OverrunCause | null {
+/**
+ * Why a bill can exceed what is counted without anybody being able to know: tokens in flight at the cut (U3), or, where
+ * no usage told it, input beyond its estimate (U2), and then by no more than that input's part of the bill.
+ */
+function causeBeyond(attempts: readonly AttemptAccount[], lines: readonly BillLine[], short: bigint): OverrunCause | null {
   if (attempts.some(({ outcome }) => outcome === "cut" || outcome === "aborted")) return "U3";
   const held = Math.max(...attempts.map((attempt) => attempt.held_input));
-  return lines.some((line) => line.input > held) ? "U2" : null;
+  const beyond = lines.find((line) => line.input > held);
+  if (beyond === undefined) return null;
+  return short * BigInt(beyond.input) <= beyond.nano * BigInt(beyond.input - held) ? "U2" : null;
 }
 
 function compareUnsure(
@@ -164,7 +168,7 @@ function compareUnsure(
     tally.unsure.covered += 1;
     return;
   }
-  const cause = causeBeyond(attempts, lines);
+  const cause = causeBeyond(attempts, lines, short);
   if (cause !== null) addTo(tally.beyond, cause, short);
   else add(tally.unexplained, short);
   const last = attempts.at(-1);
@@ -197,6 +201,7 @@ function countCall(tally: Tally, call: CallAccount, lines: readonly BillLine[]):
 
 function countSeen(tally: Tally, seen: Seen, call: CallAccount | undefined): void {
   tally.calls += 1;
+  if (seen.left) tally.left += 1;
   if (seen.status === null) tally.unanswered += 1;
   else if (seen.status !== 200 && (call === undefined || call.refusal === null))
     tally.failed.set(seen.status, (tally.failed.get(seen.status) ?? 0) + 1);

@@ -11,6 +11,8 @@ export interface Seen {
   readonly call_id: string | null;
   /** HTTP status; null when no answer came. */
   readonly status: number | null;
+  /** It went away in the middle of the answer. */
+  readonly left: boolean;
 }
 
 /** Sends calls. */
@@ -71,12 +73,13 @@ async function sendOne(options: TrafficOptions, agent: Agent, call: PlannedCall)
       body: options.bodies.body(call),
       dispatcher: agent,
     });
-    await readAnswer(answer.body, call.leaves && answer.statusCode === 200);
+    const left = call.leaves && answer.statusCode === 200;
+    await readAnswer(answer.body, left);
     const id = answer.headers["x-bursar-call-id"];
-    return { key: call.key, call_id: typeof id === "string" ? id : null, status: answer.statusCode };
+    return { key: call.key, call_id: typeof id === "string" ? id : null, status: answer.statusCode, left };
   } catch {
     // No answer at all: counted as unanswered, and what the provider billed for it shows as a difference.
-    return { key: call.key, call_id: null, status: null };
+    return { key: call.key, call_id: null, status: null, left: false };
   }
 }
 
