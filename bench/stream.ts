@@ -37,7 +37,8 @@ async function roundOf(bench: Bench, proxy: RunningProxy): Promise<Round> {
   const cpu = proxy.pid === null ? Number.NaN : cpuMicros(proxy.pid) - before;
   await upstream.ask<number>({ ask: "finish" });
   const ended = await reader.ask<StreamAnswer>({ ask: "end" });
-  if (ended.broken > 0 || counted.broken > 0) throw new Error(`${proxy.name}: ${ended.broken} streams broke`);
+  const broken = ended.broken + counted.broken;
+  if (broken > 0) throw new Error(`${proxy.name}: ${broken} streams broke or ended early`);
   const { events, lateP50, lateP99 } = counted;
   return { cpuMicros: cpu / events, perSecond: events / counted.seconds, lateP50, lateP99 };
 }

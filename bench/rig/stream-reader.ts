@@ -24,11 +24,14 @@ const EVENT_END = Buffer.from("\n\n");
 const MARK = '"content":" t';
 /** Every so many pieces one event is looked into: looking costs the reader more than counting. */
 const SAMPLE = 16;
-const OPEN_MS = 30_000;
+/** Longest wait for all streams to begin, and for all to end. */
+const WAIT_MS = 60_000;
 
 interface Counting {
   events: number;
   pieces: number;
+  /** Streams of which something has come. */
+  begun: number;
   late: number[];
   ended: number;
   broken: number;
@@ -37,7 +40,10 @@ interface Counting {
 /** Counts events in pieces of a body, also when their end is split between two pieces. */
 function openCounter(counting: Counting): (piece: Buffer) => void {
   let newlineBefore = false;
+  let begun = false;
   return (piece) => {
+    if (!begun) counting.begun++;
+    begun = true;
     let at = 0;
     if (newlineBefore && piece[0] === 0x0a) {
       counting.events++;
@@ -76,14 +82,14 @@ function openStream(target: LoadTarget, bytes: Buffer, counting: Counting): Sock
 const pause = (milliseconds: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
 async function until(condition: () => boolean): Promise<void> {
-  const last = performance.now() + OPEN_MS;
+  const last = performance.now() + WAIT_MS;
   while (!condition() && performance.now() < last) await pause(20);
 }
 
 /** The role of the stream reader. */
 export function openStreamReader(): (question: StreamQuestion) => Promise<StreamAnswer> {
   let sockets: Socket[] = [];
-  let counting: Counting = { events: 0, pieces: 0, late: [], ended: 0, broken: 0 };
+  let counting: Counting = { events: 0, pieces: 0, begun: 0, late: [], ended: 0, broken: 0 };
   const answer = (seconds: number): StreamAnswer => {
     const late = counting.late.sort((a, b) => a - b);
     const { events, broken } = counting;
@@ -91,10 +97,11 @@ export function openStreamReader(): (question: StreamQuestion) => Promise<Stream
   };
   return async (question) => {
     if (question.ask === "open") {
-      counting = { events: 0, pieces: 0, late: [], ended: 0, broken: 0 };
+      counting = { events: 0, pieces: 0, begun: 0, late: [], ended: 0, broken: 0 };
       const bytes = requestBytes(question.target);
       sockets = Array.from({ length: question.streams }, () => openStream(question.target, bytes, counting));
-      await until(() => counting.events >= question.streams * 2 || counting.ended > 0);
+      await until(() => counting.begun === question.streams || counting.ended > 0);
+      if (counting.begun < question.streams) throw new Error(`${question.streams - counting.begun} streams did not begin`);
       return answer(0);
     }
     if (question.ask === "count") {
