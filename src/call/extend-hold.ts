@@ -5,13 +5,14 @@ import { inputTokens, outputTokens, type UsageCounts } from "../accounting/meter
 import { ceilingOf, costOf } from "../accounting/price/cost.js";
 import type { Attempt } from "./attempt.js";
 import { affordableOutput } from "./estimate-ceiling.js";
+import { outputAtMost } from "./metered-usage.js";
 import type { CallNeeds, StreamSeen } from "./needs.js";
 
 /** A hold is extended while at least this many output tokens of it are unspent (3-accounting: money runs out mid-stream). */
 export const EXTEND_MARGIN = 256;
 
-/** Output tokens that have certainly or probably been produced so far. */
-export function outputSoFar(seen: StreamSeen): number {
+/** Output tokens that have been produced so far, as metered or told; the meter may read another tokenizer's. */
+function outputSoFar(seen: StreamSeen): number {
   const told = seen.usage_final && seen.usage !== null ? outputTokens(seen.usage.counts) : 0;
   return Math.max(seen.metered_output, told);
 }
@@ -20,10 +21,11 @@ export function outputSoFar(seen: StreamSeen): number {
  * May a stream that nobody reads any more be read on for its usage? Only while the hold, which is not extended for it, still
  * covers what may be on its way: the margin, or nothing where the whole output is held and no more can come.
  */
-export function drainable(attempt: Attempt, seen: StreamSeen): boolean {
+export function drainable(needs: CallNeeds, attempt: Attempt, seen: StreamSeen): boolean {
   const total = attempt.bound.output_cap * attempt.request.choices;
-  const onItsWay = attempt.held.output_tokens >= total ? 0 : EXTEND_MARGIN;
-  return outputSoFar(seen) + onItsWay <= attempt.held.output_tokens;
+  const held = attempt.held.output_tokens;
+  if (held >= total) return outputSoFar(seen) <= held;
+  return outputAtMost(needs, attempt, seen) + EXTEND_MARGIN <= held;
 }
 
 function atLeastZero(value: bigint): bigint {
@@ -83,7 +85,7 @@ export type Room = "go" | "cut";
 
 /**
  * Called for each event. Extends the hold when less than the margin of it is unspent; answers `cut` only once what was
- * produced exceeds what is held and no account has room. Answers at once while there is nothing to do. Rejects when the
+ * produced may exceed what is held and no account has room. Answers at once while there is nothing to do. Rejects when the
  * ledger cannot be written.
  */
 export function keepCovered(needs: CallNeeds, attempt: Attempt, seen: StreamSeen): "go" | Promise<Room> {
@@ -99,14 +101,15 @@ async function coverInput(needs: CallNeeds, attempt: Attempt, of: { seen: Stream
 }
 
 function coverOutput(needs: CallNeeds, attempt: Attempt, seen: StreamSeen): "go" | Promise<Room> {
-  const output = outputSoFar(seen);
   const held = attempt.held.output_tokens;
   const total = attempt.bound.output_cap * attempt.request.choices;
-  if (held >= total && output > total * IGNORED_CAP_FACTOR + IGNORED_CAP_SLACK) {
+  if (held >= total && outputSoFar(seen) > total * IGNORED_CAP_FACTOR + IGNORED_CAP_SLACK) {
     // The provider ignores the cap it was sent: every further slice is paid for, or the stream ends here.
-    if (output <= held) return "go";
+    if (outputSoFar(seen) <= held) return "go";
     return extend(needs, attempt, sliceOf(attempt, OUTPUT_SLICE)).then((done) => (done ? "go" : "cut"));
   }
-  if (!attempt.bound.sliced || output + EXTEND_MARGIN <= held || held >= total) return "go";
+  if (!attempt.bound.sliced || held >= total) return "go";
+  const output = outputAtMost(needs, attempt, seen);
+  if (output + EXTEND_MARGIN <= held) return "go";
   return extendOutput(needs, attempt).then((done) => (done || output <= attempt.held.output_tokens ? "go" : "cut"));
 }

@@ -12,16 +12,25 @@ export function meterLesson(attempt: Attempt, seen: StreamSeen): { readonly mete
 }
 
 /**
+ * Output tokens that what has flowed may be billed at: as the provider told them, else by the meter as it has been
+ * calibrated, which errs upwards. A hold that covers this covers the bill.
+ */
+export function outputAtMost(needs: CallNeeds, attempt: Attempt, seen: StreamSeen): number {
+  if (seen.usage_final && seen.usage !== null) return Math.max(seen.metered_output, outputTokens(seen.usage.counts));
+  const key = outputCalibrationKey(attempt.attribution.model, attempt.candidate.upstream.simulated);
+  return outputFromMeter(seen.metered_output, needs.ledger.state().calibrations.get(key));
+}
+
+/**
  * Usage from what was metered: input as the provider told it, else as it was held; output by the meter as it has been
  * calibrated, never less than told, never more than held. Null where the bytes do not show what is billed: then only what
  * is held covers it.
  */
 export function meteredUsage(needs: CallNeeds, attempt: Attempt, seen: StreamSeen): Usage | null {
   if (hidesOutput(attempt.request, attempt.price)) return null;
-  const { candidate, attribution, held } = attempt;
-  const learned = needs.ledger.state().calibrations.get(outputCalibrationKey(attribution.model, candidate.upstream.simulated));
+  const { held } = attempt;
   const told = seen.usage?.counts ?? null;
-  const output = Math.min(held.output_tokens, outputFromMeter(seen.metered_output, learned));
+  const output = Math.min(held.output_tokens, outputAtMost(needs, attempt, seen));
   const input: UsageCounts = told === null ? { input_fresh: held.input_tokens, requests: 1 } : told;
   const least = told === null ? 0 : outputTokens(told);
   const counts: UsageCounts =

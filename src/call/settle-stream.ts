@@ -126,7 +126,7 @@ async function takeEvents(pump: Pump, raws: readonly Uint8Array[]): Promise<End 
   for (const raw of raws) {
     const forward = reader.event(raw);
     if (pipe.left) {
-      if (!drainable(attempt, reader.seen)) return { kind: "left" };
+      if (!drainable(needs, attempt, reader.seen)) return { kind: "left" };
       continue;
     }
     if (forward !== null) out.push(forward);
