@@ -33,9 +33,14 @@ const ORG_PERCENT = 97;
 const OUTPUT_DEFAULT_MAX = 8_192;
 const OUTPUT_DEFAULT_MIN = 256;
 
+/** About how many output tokens are held for a call that names no cap, and for the first slice of a stream. */
+const HELD_OUTPUT = 1_024;
+
 interface Group {
   calls: bigint;
   nano: bigint;
+  /** What is held for its calls, summed. */
+  held: bigint;
 }
 
 type Prices = (model: FleetModel) => PriceRow;
@@ -60,22 +65,38 @@ function nanoOf(call: PlannedCall, prices: Prices): bigint {
   );
 }
 
-function add(groups: Map<string, Group>, name: string, nano: bigint): void {
-  const group = groups.get(name) ?? { calls: 0n, nano: 0n };
+/** About what is set aside before the call: it must fit as well, whatever the call then costs. */
+function heldFor(call: PlannedCall, prices: Prices): bigint {
+  const output = call.stream ? Math.min(HELD_OUTPUT, call.cap ?? HELD_OUTPUT) : (call.cap ?? HELD_OUTPUT);
+  const input = Math.ceil(call.input * 1.1);
+  return costOf({ input_fresh: input, output_text: output, requests: 1 }, prices(call.model));
+}
+
+function add(groups: Map<string, Group>, name: string, of: { nano: bigint; held: bigint }): void {
+  const group = groups.get(name) ?? { calls: 0n, nano: 0n, held: 0n };
   group.calls += 1n;
-  group.nano += nano;
+  group.nano += of.nano;
+  group.held += of.held;
   groups.set(name, group);
 }
 
-/** The smallest limit at which groups of this kind lose no more than `percent` of the calls, spending evenly. */
+/** Calls that a group loses under a limit when all of its calls cost and hold the same. */
+function refusedUnder(limit: bigint, { calls, nano, held }: Group): bigint {
+  const hold = held / calls;
+  if (hold > limit) return calls;
+  const admitted = nano === 0n ? calls : ((limit - hold) * calls) / nano + 1n;
+  return admitted >= calls ? 0n : calls - admitted;
+}
+
+/** The smallest limit at which groups of this kind lose no more than `percent` of the calls. */
 function limitFor(groups: ReadonlyMap<string, Group>, total: bigint, percent: bigint): bigint {
   let low = 1n;
   let high = 1n;
-  for (const { nano } of groups.values()) if (nano > high) high = nano;
+  for (const { nano, held } of groups.values()) if (nano + held > high) high = nano + held;
   while (low < high) {
     const limit = (low + high) / 2n;
     let refused = 0n;
-    for (const { calls, nano } of groups.values()) if (nano > limit) refused += (calls * (nano - limit)) / nano;
+    for (const group of groups.values()) refused += refusedUnder(limit, group);
     if (refused * 100n > percent * total) low = limit + 1n;
     else high = limit;
   }
@@ -121,9 +142,10 @@ export async function surveyCalls(calls: () => AsyncIterable<PlannedCall>): Prom
     count += 1;
     nano += cost;
     longest = Math.max(longest, call.output);
-    add(groups.task, call.task, cost);
-    add(groups.agent, call.agent.name, cost);
-    add(groups.team, call.agent.team, cost);
+    const of = { nano: cost, held: heldFor(call, prices) };
+    add(groups.task, call.task, of);
+    add(groups.agent, call.agent.name, of);
+    add(groups.team, call.agent.team, of);
   }
   const limitOf = (level: "task" | "agent" | "team"): bigint => limitFor(groups[level], BigInt(count), SHARES[level]);
   const limits = { task: limitOf("task"), agent: limitOf("agent"), team: limitOf("team") };
