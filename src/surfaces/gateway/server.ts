@@ -107,7 +107,7 @@ async function serveCall(
     if (key === null) {
       throw new BursarError(
         "unauthorized",
-        "The key is missing or not known. Send one of the keys of bursar.yaml as Bearer token or x-api-key.",
+        "The key is missing or not known. Send one of the keys of bursar.yaml as Authorization: Bearer KEY or x-api-key (without a file: any).",
       );
     }
     const body = await readBody(request, options.bodyBytesMax);
