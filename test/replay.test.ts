@@ -4,8 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { fingerprint, openChance } from "../src/providers/simulated/chance.js";
-import { checksOf, type Result, resultJson } from "../src/surfaces/replay/report.js";
-import { type ReplayOptions, runReplay } from "../src/surfaces/replay/run-replay.js";
+import { checksOf, type Result, resultJson } from "../src/surfaces/cli/replay/report.js";
+import { type ReplayOptions, runReplay } from "../src/surfaces/cli/replay/run-replay.js";
 
 const SEED = process.env.BURSAR_SEED ?? String(Date.now());
 const folder = mkdtempSync(join(tmpdir(), "bursar-replay-test-"));

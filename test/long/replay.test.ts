@@ -4,8 +4,8 @@ import { join } from "node:path";
 import { createColors } from "picocolors";
 import { expect, test } from "vitest";
 import { blocksText } from "../../src/surfaces/cli/print.js";
-import { checksOf, shownResult } from "../../src/surfaces/replay/report.js";
-import { runReplay } from "../../src/surfaces/replay/run-replay.js";
+import { checksOf, shownResult } from "../../src/surfaces/cli/replay/report.js";
+import { runReplay } from "../../src/surfaces/cli/replay/run-replay.js";
 
 const folder = process.env.BURSAR_TEST_DATA ?? "";
 

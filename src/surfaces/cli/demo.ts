@@ -1,7 +1,7 @@
 import { Command as Line } from "commander";
 import { formatUsdShort } from "../../accounting/units/money.js";
 import { type Block, left, right } from "../../desk/shown.js";
-import type { Demo } from "../demo/run-demo.js";
+import type { Demo } from "./demo/run-demo.js";
 import type { ExitCode } from "./failure.js";
 import type { CliNeeds } from "./needs.js";
 import { blocksText, colorsFor } from "./print.js";
@@ -38,7 +38,7 @@ function shownDemo(demo: Demo): readonly Block[] {
 }
 
 async function demonstrate(needs: CliNeeds, flags: DemoFlags): Promise<ExitCode> {
-  const { runDemo, demoJson } = await import("../demo/run-demo.js");
+  const { runDemo, demoJson } = await import("./demo/run-demo.js");
   const stop = new AbortController();
   const stopped = needs.stopped().then(() => stop.abort());
   const port = needs.env.BURSAR_PORT === undefined || needs.env.BURSAR_PORT === "" ? flags.port : needs.env.BURSAR_PORT;

@@ -1,9 +1,9 @@
 import { Command as Line } from "commander";
 import { BursarError } from "../../accounting/errors.js";
-import type { ReplayOptions } from "../replay/run-replay.js";
 import type { ExitCode } from "./failure.js";
 import type { CliNeeds } from "./needs.js";
 import { blocksText, colorsFor } from "./print.js";
+import type { ReplayOptions } from "./replay/run-replay.js";
 
 interface ReplayFlags {
   readonly speed: string;
@@ -59,8 +59,8 @@ async function replay(needs: CliNeeds, file: string, flags: ReplayFlags): Promis
     concurrency: whole("concurrency", flags.concurrency, 1024),
     ...targetOf(flags, needs),
   };
-  const { runReplay } = await import("../replay/run-replay.js");
-  const { checksOf, resultJson, shownResult } = await import("../replay/report.js");
+  const { runReplay } = await import("./replay/run-replay.js");
+  const { checksOf, resultJson, shownResult } = await import("./replay/report.js");
   const stop = new AbortController();
   needs.stopped().then(() => stop.abort());
   const result = await runReplay(options, { stderr: needs.stderr, signal: stop.signal });

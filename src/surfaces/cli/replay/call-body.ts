@@ -1,7 +1,7 @@
 /** Request bodies whose prompts are about as long as recorded: slices of one text, so that making them costs next to nothing. */
-import { tokenRuleOf } from "../../accounting/meter/count-tokens.js";
-import { estimateTokens } from "../../accounting/meter/estimate.js";
-import { fingerprint, openChance } from "../../providers/simulated/chance.js";
+import { tokenRuleOf } from "../../../accounting/meter/count-tokens.js";
+import { estimateTokens } from "../../../accounting/meter/estimate.js";
+import { fingerprint, openChance } from "../../../providers/simulated/chance.js";
 import type { PlannedCall } from "./planned-call.js";
 
 /** Makes bodies. Holds one text of about a megabyte. */

@@ -1,4 +1,4 @@
-import { BursarError } from "../../accounting/errors.js";
+import { BursarError } from "../../../accounting/errors.js";
 
 /** One recorded call. */
 export interface TraceRow {

@@ -1,6 +1,6 @@
 /** One call of a replay, folded from its log entries. Money in nano-dollars. Money path: fails closed — an attempt without an end counts as pending. */
-import type { Entry, OverrunCause, PostOutcome } from "../../accounting/ledger/entry.js";
-import { type Evidence, outputTokens } from "../../accounting/meter/usage.js";
+import type { Entry, OverrunCause, PostOutcome } from "../../../accounting/ledger/entry.js";
+import { type Evidence, outputTokens } from "../../../accounting/meter/usage.js";
 
 /** One attempt. */
 export interface AttemptAccount {

@@ -1,7 +1,7 @@
 /** Reads recorded traffic, row by row. A malformed row is refused with its line; nothing of it is guessed. */
 import { createReadStream } from "node:fs";
 import { createInterface } from "node:readline";
-import { BursarError } from "../../accounting/errors.js";
+import { BursarError } from "../../../accounting/errors.js";
 import { formatOf } from "./trace-formats.js";
 import { rowError, type TraceFormat, type TraceRow } from "./trace-row.js";
 

@@ -9,8 +9,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
-import { BursarError } from "../../accounting/errors.js";
-import { usdText } from "../../accounting/units/money.js";
+import { BursarError } from "../../../accounting/errors.js";
+import { usdText } from "../../../accounting/units/money.js";
 import type { Sizes } from "./survey.js";
 
 /** Where the traffic goes. */
@@ -41,7 +41,7 @@ const STOP_MS = 15_000;
 
 /** The built binary: beside this file, or in dist/ when this file still is TypeScript (in tests). */
 function binary(): string {
-  const built = import.meta.url.endsWith(".ts") ? "../../../dist/surfaces/cli/bin.js" : "../cli/bin.js";
+  const built = import.meta.url.endsWith(".ts") ? "../../../../dist/surfaces/cli/bin.js" : "../bin.js";
   return fileURLToPath(new URL(built, import.meta.url));
 }
 

@@ -2,7 +2,7 @@
  * Compares what the gateway wrote with what the provider billed, call by call, and adds it up. Money in nano-dollars.
  * Money path: fails closed — a billed call that no entry explains is a finding.
  */
-import type { OverrunCause } from "../../accounting/ledger/entry.js";
+import type { OverrunCause } from "../../../accounting/ledger/entry.js";
 import type { BillLine } from "./books.js";
 import type { AttemptAccount, CallAccount } from "./call-account.js";
 import type { Seen } from "./traffic.js";

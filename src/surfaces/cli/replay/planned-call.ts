@@ -1,5 +1,5 @@
 /** What each row of a trace becomes: whose call, on which model, streamed or not, with which misfortune. All from a seed. */
-import { fingerprint, openChance } from "../../providers/simulated/chance.js";
+import { fingerprint, openChance } from "../../../providers/simulated/chance.js";
 import { busyAgent, type FleetAgent, type FleetModel } from "./fleet.js";
 import type { TraceRow } from "./trace-row.js";
 

@@ -1,6 +1,6 @@
 /** What a replay found: the checks that must hold, a table for a person, and the same as JSON. */
-import { usdText } from "../../accounting/units/money.js";
-import { type Block, left, right } from "../../desk/shown.js";
+import { usdText } from "../../../accounting/units/money.js";
+import { type Block, left, right } from "../../../desk/shown.js";
 import type { Verified } from "./books.js";
 import type { Sum, Tally } from "./tally.js";
 

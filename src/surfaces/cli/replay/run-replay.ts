@@ -3,7 +3,7 @@
  * memory does not grow with the trace. Money path: fails closed — what cannot be compared is a failed check.
  */
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Output } from "../cli/print.js";
+import type { Output } from "../print.js";
 import { type Books, openBooks } from "./books.js";
 import { type CallAccount, foldEntry } from "./call-account.js";
 import { openBodies } from "./call-body.js";

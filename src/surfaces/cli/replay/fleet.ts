@@ -1,4 +1,4 @@
-import { fingerprint, type openChance } from "../../providers/simulated/chance.js";
+import { fingerprint, type openChance } from "../../../providers/simulated/chance.js";
 
 /** One agent of the fleet. */
 export interface FleetAgent {

@@ -1,6 +1,6 @@
 /** An agent at work: its conversation, and for the one that loops, the same search again and again. */
-import { formatCount } from "../../accounting/units/amount.js";
-import { formatUsdShort, parseUsd } from "../../accounting/units/money.js";
+import { formatCount } from "../../../accounting/units/amount.js";
+import { formatUsdShort, parseUsd } from "../../../accounting/units/money.js";
 import type { Seen } from "../replay/traffic.js";
 import { type Answered, callAs, type Turn } from "./agent-call.js";
 import type { DemoAgent } from "./demo-agents.js";

@@ -2,10 +2,10 @@
  * Reads a trace once before it is replayed: what it will cost, and budgets of such a size that some of its agents hit them.
  */
 
-import { BursarError } from "../../accounting/errors.js";
-import { costOf } from "../../accounting/price/cost.js";
-import { openPriceBook } from "../../accounting/price/price-book.js";
-import type { PriceRow } from "../../accounting/price/price-row.js";
+import { BursarError } from "../../../accounting/errors.js";
+import { costOf } from "../../../accounting/price/cost.js";
+import { openPriceBook } from "../../../accounting/price/price-book.js";
+import type { PriceRow } from "../../../accounting/price/price-row.js";
 import type { FleetModel } from "./fleet.js";
 import type { PlannedCall } from "./planned-call.js";
 
