@@ -28,13 +28,13 @@ const BODIES = [
 
 test.each(BODIES)("J8: the body %s pollutes nothing and frees nothing", async (body) => {
   const at = await openSimulatedRoad({ budgets: [budget({ name: "b", limit: 0n })] });
-  const path = body.includes('"x"') ? {} : { "x-bursar-tags": "__proto__=x,constructor=y" };
-  const refused = await at.call({}, path, { body: Buffer.from(body) });
+  const headers: Record<string, string> = body.includes('"x"') ? {} : { "x-bursar-tags": "__proto__=x,constructor=y" };
+  const refused = await at.call({}, headers, { body: Buffer.from(body) });
   expect(refused.kind).toBe("refused");
   expect(at.simulator.bill().calls).toBe(0);
   expect(pollution()).toEqual([]);
   const open = await openSimulatedRoad({ budgets: [budget({ name: "b", limit: 10n ** 12n })] });
-  await consume(await open.call({}, path, { body: Buffer.from(body) }));
+  await consume(await open.call({}, headers, { body: Buffer.from(body) }));
   expect(pollution()).toEqual([]);
   expect(Object.getPrototypeOf({})).toBe(Object.prototype);
 });
