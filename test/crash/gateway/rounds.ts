@@ -1,0 +1,267 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect } from "vitest";
+import { usdText } from "../../../src/accounting/units/money.js";
+import { verifyFile } from "../../../src/stores/sqlite/verify-file.js";
+import { type Asked, type Chance, openChance, startLoad } from "./load.js";
+import { type Attempt, nothingRead, type Read, readOn } from "./log.js";
+import { type BilledCall, bursar, bursarHere, type Serving, settledBill, startGateway, startSimulator } from "./processes.js";
+
+/** How much is run. */
+export interface Size {
+  readonly kills: number;
+  readonly clients: number;
+  /** The load runs this long before the kill, at least and at most, in milliseconds. */
+  readonly loadMs: readonly [number, number];
+  readonly seed: number;
+}
+
+/** What came of it, to be printed. */
+export interface Outcome {
+  readonly calls: number;
+  readonly acknowledged: number;
+  readonly refused: Readonly<Record<string, number>>;
+  readonly extensions: number;
+  readonly presumed: number;
+  readonly readyMedianMs: number;
+  readonly readyMaxMs: number;
+}
+
+/** 1,024 tokens of the dearest model here, claude-sonnet-4-5, at $15 per million. */
+const SLICE_NANO = 15_360_000n;
+
+/** Three levels, all hard. Agents and tasks of a round meet theirs; the organisation's must be enough for all rounds. */
+const configOf = (of: { simulator: string; kills: number }): string => `version: 1
+timezone: UTC
+providers:
+  sim: { kind: simulated, base_url: "${of.simulator}/v1" }
+keys:
+  - { name: platform, token: platform-key, attribution: headers }
+budgets:
+  - { name: org, limit: { usd: ${of.kills} } }
+  - { name: agent-rate, per: [agent], limit: { requests: 14 } }
+  - { name: task-cap, per: [task], limit: { usd: 0.03 } }
+`;
+
+interface Listed {
+  readonly holds: readonly { readonly attempt_id: string; readonly state: string; readonly presumed_reason: string }[];
+  readonly total: number;
+}
+
+/** Where it runs, and what was seen so far. */
+interface Run {
+  readonly size: Size;
+  readonly home: string;
+  readonly data: string;
+  readonly config: string;
+  readonly simulator: Serving;
+  readonly chance: Chance;
+  /** Every process that was started, for the end. */
+  readonly started: Serving[];
+  readonly read: Read;
+  readonly asked: Asked[];
+  readonly readyMs: number[];
+}
+
+const openAttempts = ({ attempts }: Read): Attempt[] =>
+  [...attempts.values()].filter(({ state }) => state === "pending" || state === "presumed");
+
+/** After a start: what was acknowledged is in the log, and what was open is presumed, every bit of it listed. */
+async function expectRecovered(run: Run, asked: readonly Asked[]): Promise<void> {
+  const { read, data, home } = run;
+  await readOn(data, read);
+  const byCall = new Map([...read.attempts.values()].map((attempt) => [attempt.callId, attempt]));
+  for (const one of asked) {
+    if (one.status !== 200) continue;
+    const attempt = byCall.get(String(one.callId));
+    // Whoever was answered at all was answered under a durable hold.
+    expect([one.key, attempt?.key]).toEqual([one.key, one.key]);
+    if (one.cost !== null) expect([one.key, attempt?.state, attempt?.posted]).toEqual([one.key, "posted", one.cost]);
+  }
+  const open = openAttempts(read);
+  expect(open.filter(({ state, presumedReason }) => state !== "presumed" || presumedReason !== "crash")).toEqual([]);
+  const { answer } = await bursarHere<Listed>(home, ["hold", "list", "--limit", "10000", "--data", data]);
+  expect(answer.holds.every((hold) => hold.state === "presumed" && hold.presumed_reason === "crash")).toBe(true);
+  expect(answer.holds.map((hold) => hold.attempt_id).sort()).toEqual(open.map((attempt) => attempt.attemptId).sort());
+  expect(answer.total).toBe(open.length);
+}
+
+async function start(run: Run): Promise<Serving> {
+  const gateway = await startGateway(run);
+  run.started.push(gateway);
+  run.readyMs.push(gateway.readyMs);
+  return gateway;
+}
+
+/** One life of the gateway: load, kill, start again, look. Answers the gateway that runs now. */
+async function liveAndDie(run: Run, gateway: Serving, round: number): Promise<Serving> {
+  const { clients, seed, loadMs } = run.size;
+  const [least, most] = loadMs;
+  const load = startLoad({ url: gateway.url, round, clients, seed: seed + round });
+  const delay = least + run.chance(most - least);
+  await new Promise((resolve) => setTimeout(resolve, delay));
+  await load.ended(() => gateway.kill("SIGKILL"));
+  run.asked.push(...load.asked);
+  const next = await start(run);
+  await expectRecovered(run, load.asked);
+  return next;
+}
+
+/**
+ * What was in flight when the budget cut a stream is billed beyond what was held (U3): the provider had made it before it
+ * heard of the cut. No more than a slice can be; nano-dollars by call.
+ */
+function inFlightAtCut(read: Read, bill: readonly BilledCall[]): Map<string, bigint> {
+  const cut = new Map([...read.attempts.values()].filter(({ outcome }) => outcome === "cut").map((one) => [one.key, one]));
+  const beyond = new Map<string, bigint>();
+  for (const { key, nano_usd } of bill) {
+    const more = BigInt(nano_usd) - (cut.get(key)?.posted ?? BigInt(nano_usd));
+    if (more <= 0n) continue;
+    expect([key, more < SLICE_NANO]).toEqual([key, true]);
+    beyond.set(key, more);
+  }
+  return beyond;
+}
+
+/** Per call: posted exactly as billed, or covered by what is held for it, or beyond it for a named cause. */
+function expectCovered(read: Read, bill: readonly BilledCall[]): void {
+  const byKey = new Map([...read.attempts.values()].map((attempt) => [attempt.key, attempt]));
+  expect(byKey.size).toBe(read.attempts.size);
+  for (const line of bill) {
+    const attempt = byKey.get(line.key);
+    const nano = BigInt(line.nano_usd);
+    // No byte goes upstream without a durable hold.
+    expect([line.key, attempt?.key]).toEqual([line.key, line.key]);
+    if (attempt === undefined) continue;
+    const seen = { ...attempt, billed: nano };
+    if (attempt.state === "voided") expect(seen).toMatchObject({ billed: 0n });
+    else if (attempt.state === "posted" && attempt.evidence === "provider") expect(seen).toMatchObject({ posted: nano });
+    else if (attempt.overrun === null && attempt.outcome !== "cut") {
+      expect(seen).toSatisfy(() => (attempt.state === "posted" ? attempt.posted : attempt.held) >= nano);
+    }
+  }
+}
+
+function sumBy<T>(items: readonly T[], of: { group: (item: T) => string; amount: (item: T) => bigint }): Map<string, bigint> {
+  const sums = new Map<string, bigint>();
+  for (const item of items) sums.set(of.group(item), (sums.get(of.group(item)) ?? 0n) + of.amount(item));
+  return sums;
+}
+
+/** No budget was spent beyond its limit and its named overruns: by the ledger's figures, and by the provider's bill. */
+async function expectNotOverspent(run: Run, bill: readonly BilledCall[]): Promise<void> {
+  const { violations, state } = await verifyFile(run.data);
+  expect(violations).toEqual([]);
+  const byKey = new Map(run.asked.map((one) => [one.key, one]));
+  const beyond = inFlightAtCut(run.read, bill);
+  const nano = ({ key, nano_usd }: BilledCall): bigint => BigInt(nano_usd) - (beyond.get(key) ?? 0n);
+  const billed: Record<string, Map<string, bigint>> = {
+    org: sumBy(bill, { group: () => "", amount: nano }),
+    "agent-rate": sumBy(bill, { group: (line) => byKey.get(line.key)?.agent ?? "", amount: () => 1n }),
+    "task-cap": sumBy(bill, { group: (line) => byKey.get(line.key)?.task ?? "", amount: nano }),
+  };
+  const standing = new Map([...state.accounts.values()].map((one) => [`${one.budget} ${one.group.join(",")}`, one]));
+  for (const [budget, sums] of Object.entries(billed)) {
+    const limit = state.budgets.get(budget)?.budget.limit ?? 0n;
+    for (const [group, amount] of sums) {
+      const account = standing.get(`${budget} ${group}`);
+      const most = limit + (account?.overrun ?? 0n);
+      expect([budget, group, account !== undefined && account.used + account.held <= most]).toEqual([budget, group, true]);
+      expect([budget, group, amount <= most]).toEqual([budget, group, true]);
+    }
+  }
+}
+
+async function post(url: string, body: object): Promise<unknown> {
+  const headers = { "content-type": "application/json" };
+  return (await fetch(url, { method: "POST", headers, body: JSON.stringify(body) })).json();
+}
+
+/** Holds that are settled by the command line; the others by the route that it calls, which takes a tenth of the time. */
+const BY_COMMAND = 20;
+
+/** Settles every presumed hold by hand, as a person would who has the provider's bill beside them. */
+async function resolveByHand(run: Run, bill: readonly BilledCall[], gateway: Serving): Promise<number> {
+  const { read, home, data } = run;
+  const billed = new Map(bill.map((line) => [line.key, BigInt(line.nano_usd)]));
+  const presumed = openAttempts(read);
+  for (const [index, { attemptId, key }] of presumed.entries()) {
+    const nano = billed.get(key);
+    const how = nano === undefined ? { void: true } : { post: usdText(nano) };
+    const reason = nano === undefined ? "not on the bill" : "bill";
+    const flags = how.post === undefined ? ["--void"] : ["--post", how.post];
+    const line = ["hold", "resolve", attemptId, ...flags, "--reason", reason, "--data", data];
+    // The first by the binary itself.
+    const answer =
+      index >= BY_COMMAND
+        ? await post(`${gateway.url}/api/v1/holds/${attemptId}/resolve`, { ...how, reason })
+        : (await (index === 0 ? bursar<object> : bursarHere<object>)(home, line)).answer;
+    expect(answer).toMatchObject({ attempt_id: attemptId, state: nano === undefined ? "voided" : "posted", changed: true });
+  }
+  return presumed.length;
+}
+
+/** With everything settled both books are equal, nothing is held, and the whole log is as it should be. */
+async function expectSettled(run: Run, bill: readonly BilledCall[]): Promise<void> {
+  const { read, home, data } = run;
+  await readOn(data, read);
+  expect(openAttempts(read)).toEqual([]);
+  // A stream that the budget cut is posted at what was held; all else is posted at what was billed.
+  const cut = new Set([...read.attempts.values()].filter(({ outcome }) => outcome === "cut").map(({ key }) => key));
+  const posted = [...read.attempts.values()].filter(({ key }) => !cut.has(key)).reduce((sum, one) => sum + one.posted, 0n);
+  const billed = bill.filter(({ key }) => !cut.has(key)).reduce((sum, line) => sum + BigInt(line.nano_usd), 0n);
+  expect(usdText(posted)).toBe(usdText(billed));
+  const listed = await bursar<Listed>(home, ["hold", "list", "--data", data]);
+  expect(listed).toEqual({ code: 0, answer: { holds: [], total: 0, held_usd: "0.00" } });
+  const verified = await bursar<{ violations: readonly unknown[] }>(home, ["verify", "--data", data]);
+  expect(verified).toMatchObject({ code: 0, answer: { violations: [] } });
+  const { state } = await verifyFile(data);
+  expect([...state.accounts.values()].filter(({ held, presumed }) => held !== 0n || presumed !== 0n)).toEqual([]);
+}
+
+function outcomeOf(run: Run, presumed: number): Outcome {
+  const refused: Record<string, number> = {};
+  for (const { refusedBy } of run.asked) if (refusedBy !== null) refused[refusedBy] = (refused[refusedBy] ?? 0) + 1;
+  const sorted = [...run.readyMs].sort((a, b) => a - b);
+  return {
+    calls: run.asked.length,
+    acknowledged: run.asked.filter(({ cost }) => cost !== null).length,
+    refused,
+    extensions: run.read.extensions,
+    presumed,
+    readyMedianMs: Math.round(sorted[sorted.length >> 1] ?? 0),
+    readyMaxMs: Math.round(sorted.at(-1) ?? 0),
+  };
+}
+
+async function runAll(run: Run): Promise<Outcome> {
+  let gateway = await start(run);
+  for (let round = 0; round < run.size.kills; round++) gateway = await liveAndDie(run, gateway, round);
+  const bill = await settledBill(run.simulator);
+  expectCovered(run.read, bill);
+  await expectNotOverspent(run, bill);
+  const presumed = await resolveByHand(run, bill, gateway);
+  await expectSettled(run, bill);
+  return outcomeOf(run, presumed);
+}
+
+/**
+ * Kills a gateway under load again and again over one ledger, and checks after each start and at the end. Everything it
+ * starts is gone when it returns.
+ */
+export async function killAgainAndAgain(size: Size): Promise<Outcome> {
+  const home = mkdtempSync(join(tmpdir(), "bursar-kill-gateway-"));
+  const started: Serving[] = [];
+  try {
+    const simulator = await startSimulator(home);
+    started.push(simulator);
+    const config = join(home, "bursar.yaml");
+    writeFileSync(config, configOf({ simulator: simulator.url, kills: size.kills }));
+    const at = { size, home, data: join(home, "data"), config, simulator, started, chance: openChance(size.seed) };
+    return await runAll({ ...at, read: nothingRead(), asked: [], readyMs: [] });
+  } finally {
+    await Promise.all(started.map((one) => one.kill("SIGKILL")));
+    rmSync(home, { recursive: true, force: true });
+  }
+}

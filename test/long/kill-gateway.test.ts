@@ -1,0 +1,16 @@
+// The same as test/crash/kill-gateway.test.ts, ten times as often, with twice the clients.
+import { expect, test } from "vitest";
+import { killAgainAndAgain } from "../crash/gateway/rounds.js";
+
+const KILLS = 200;
+const READY_MS = 2_000;
+
+test(`a gateway killed ${KILLS} times under load loses nothing that was acknowledged and overspends nothing`, async () => {
+  const seed = Number(process.env.SEED ?? Date.now() % 1_000_000);
+  console.log(`SEED=${seed}`);
+  const outcome = await killAgainAndAgain({ kills: KILLS, clients: 60, loadMs: [20, 3_000], seed });
+  console.log(JSON.stringify(outcome));
+  expect(outcome.readyMedianMs).toBeLessThanOrEqual(READY_MS);
+  expect(outcome.acknowledged).toBeGreaterThan(KILLS * 10);
+  expect(outcome.presumed).toBeGreaterThan(KILLS);
+});
