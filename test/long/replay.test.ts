@@ -13,7 +13,7 @@ test.each(["azure_llm_2023_code.csv", "azure_llm_2023_conv.csv"])("%s: bill − 
   const file = join(folder, name);
   if (!existsSync(file)) throw new Error(`BURSAR_TEST_DATA has no ${name}: run npm run test:long -- --data DIR`);
   const options = { file, speed: 1_000_000, agents: 25, seed: "bursar", faults_permille: 0, concurrency: 64 };
-  const result = await runReplay(options, { stderr: { write: () => true } });
+  const result = await runReplay(options, { stderr: { write: () => true }, signal: new AbortController().signal });
   // The name alone: a table that is kept must not say where the data lay.
   console.log(blocksText(shownResult({ ...result, file: name }), createColors(false)));
   expect(checksOf(result).filter((check) => !check.ok)).toEqual([]);

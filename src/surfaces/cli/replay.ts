@@ -62,7 +62,10 @@ async function replay(needs: CliNeeds, file: string, flags: ReplayFlags): Promis
   const { runReplay } = await import("./replay/run-replay.js");
   const { checksOf, resultJson, shownResult } = await import("./replay/report.js");
   const stop = new AbortController();
-  needs.stopped().then(() => stop.abort());
+  needs.stopped().then(() => {
+    needs.stderr.write("Stopping: nothing more is sent; what is in flight is settled and compared first.\n");
+    stop.abort();
+  });
   const result = await runReplay(options, { stderr: needs.stderr, signal: stop.signal });
   if (flags.json === true) needs.stdout.write(`${JSON.stringify(resultJson(result))}\n`);
   else needs.stdout.write(blocksText(shownResult(result), colorsFor(needs.stdout, needs.env)));

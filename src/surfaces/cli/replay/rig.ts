@@ -63,6 +63,8 @@ async function firstAddress(child: ChildProcess, said: readonly string[]): Promi
 async function start(args: readonly string[], tell: (line: string) => void): Promise<Child> {
   const child = spawn(process.execPath, [binary(), ...args, "--json"], {
     env: cleanEnvironment(),
+    // A Ctrl-C is for the replay, which compares the books before it stops them.
+    detached: true,
     stdio: ["ignore", "pipe", "pipe"],
   });
   const gone = once(child, "close");

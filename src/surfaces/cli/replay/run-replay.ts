@@ -86,7 +86,7 @@ async function replayRows(running: Running, stderr: Output): Promise<void> {
   }, PROGRESS_MS);
   try {
     for await (const call of planned(trace, options)) {
-      await traffic.send(call);
+      if (!(await traffic.send(call))) break;
       running.sent += 1;
       if (running.sent % PAGE_ROWS === 0) await comparePage(running);
     }
@@ -106,7 +106,7 @@ async function rigFor(options: ReplayOptions, survey: Survey, stderr: Output): P
 /** Runs a replay to its end. Throws BursarError: `invalid_request` for a trace that cannot be read, others for books that cannot. */
 export async function runReplay(
   options: ReplayOptions,
-  io: { readonly stderr: Output; readonly signal?: AbortSignal },
+  io: { readonly stderr: Output; readonly signal: AbortSignal },
 ): Promise<Result> {
   const started = performance.now();
   const { target, seed, speed, concurrency } = options;
@@ -131,7 +131,7 @@ export async function runReplay(
       speed,
       concurrency,
       seen: (_, seen) => running.seen.push(seen),
-      ...(io.signal === undefined ? {} : { signal: io.signal }),
+      signal: io.signal,
     }),
   };
   try {

@@ -26,10 +26,11 @@ export interface Survey {
   readonly sizes: Sizes;
 }
 
-/** Shares of calls, in hundredths, that each level would refuse by itself. */
-const SHARES = { task: 5n, agent: 5n, team: 3n } as const;
-/** The org's limit is what is spent once this many hundredths of the calls are done. */
-const ORG_PERCENT = 97;
+/** Shares of calls, in hundredths, that each of the lower levels would refuse by itself. */
+const SHARES = { task: 6n, agent: 6n } as const;
+/** Hundredths of what is then spent that the largest team, and all together, may spend. */
+const TEAM_PERCENT = 94n;
+const ORG_PERCENT = 97n;
 const OUTPUT_DEFAULT_MAX = 8_192;
 const OUTPUT_DEFAULT_MIN = 256;
 
@@ -103,27 +104,34 @@ function limitFor(groups: ReadonlyMap<string, Group>, total: bigint, percent: bi
   return low;
 }
 
-/** What is spent by the time most calls are done, when the other limits refuse what they refuse. */
-async function spentUnder(
+/** What each team spends when tasks and agents are limited as given. */
+async function spentByTeam(
   calls: AsyncIterable<PlannedCall>,
-  of: { limits: Omit<Sizes, "org" | "output_default">; prices: Prices; until: number },
-): Promise<bigint> {
+  of: { limits: Pick<Sizes, "agent" | "task">; prices: Prices },
+): Promise<ReadonlyMap<string, bigint>> {
   const used = new Map<string, bigint>();
-  let spent = 0n;
-  let done = 0;
+  const teams = new Map<string, bigint>();
   for await (const call of calls) {
-    if (done++ >= of.until) break;
     const nano = nanoOf(call, of.prices);
     const accounts: readonly (readonly [string, bigint])[] = [
       [`task ${call.task}`, of.limits.task],
       [`agent ${call.agent.name}`, of.limits.agent],
-      [`team ${call.agent.team}`, of.limits.team],
     ];
     if (accounts.some(([name, limit]) => (used.get(name) ?? 0n) + nano > limit)) continue;
     for (const [name] of accounts) used.set(name, (used.get(name) ?? 0n) + nano);
-    spent += nano;
+    teams.set(call.agent.team, (teams.get(call.agent.team) ?? 0n) + nano);
   }
-  return spent;
+  return teams;
+}
+
+/** Limits of the two upper levels: the team that spends most hits its own near the end, and later all hit the org's. */
+function upperLimits(teams: ReadonlyMap<string, bigint>): Pick<Sizes, "org" | "team"> {
+  let most = 1n;
+  for (const spent of teams.values()) if (spent > most) most = spent;
+  const team = (most * TEAM_PERCENT) / 100n + 1n;
+  let all = 0n;
+  for (const spent of teams.values()) all += spent < team ? spent : team;
+  return { team, org: (all * ORG_PERCENT) / 100n + 1n };
 }
 
 /** Room for an answer of any usual length: the next power of two above the longest of the trace, within bounds. */
@@ -135,7 +143,7 @@ function outputDefault(longest: number): number {
 /** Surveys planned calls; `calls` is asked for twice. Its memory grows with tasks, not with calls. */
 export async function surveyCalls(calls: () => AsyncIterable<PlannedCall>): Promise<Survey> {
   const prices = openPrices();
-  const groups = { task: new Map<string, Group>(), agent: new Map<string, Group>(), team: new Map<string, Group>() };
+  const groups = { task: new Map<string, Group>(), agent: new Map<string, Group>() };
   let [count, nano, longest] = [0, 0n, 0];
   for await (const call of calls()) {
     const cost = nanoOf(call, prices);
@@ -145,10 +153,9 @@ export async function surveyCalls(calls: () => AsyncIterable<PlannedCall>): Prom
     const of = { nano: cost, held: heldFor(call, prices) };
     add(groups.task, call.task, of);
     add(groups.agent, call.agent.name, of);
-    add(groups.team, call.agent.team, of);
   }
-  const limitOf = (level: "task" | "agent" | "team"): bigint => limitFor(groups[level], BigInt(count), SHARES[level]);
-  const limits = { task: limitOf("task"), agent: limitOf("agent"), team: limitOf("team") };
-  const org = await spentUnder(calls(), { limits, prices, until: Math.ceil((count * ORG_PERCENT) / 100) });
-  return { calls: count, nano, sizes: { ...limits, org: org > 0n ? org : 1n, output_default: outputDefault(longest) } };
+  const limitOf = (level: "task" | "agent"): bigint => limitFor(groups[level], BigInt(count), SHARES[level]);
+  const limits = { task: limitOf("task"), agent: limitOf("agent") };
+  const upper = upperLimits(await spentByTeam(calls(), { limits, prices }));
+  return { calls: count, nano, sizes: { ...limits, ...upper, output_default: outputDefault(longest) } };
 }

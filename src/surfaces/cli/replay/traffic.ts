@@ -17,8 +17,11 @@ export interface Seen {
 
 /** Sends calls. */
 export interface Traffic {
-  /** Waits for its time and for a free place among those in flight, then sends; does not wait for the answer. Rejects when told to stop. */
-  send(call: PlannedCall): Promise<void>;
+  /**
+   * Waits for its time and for a free place among those in flight, then sends; does not wait for the answer. False: it was
+   * told to stop and did not send.
+   */
+  send(call: PlannedCall): Promise<boolean>;
   /** Resolves once nothing is in flight. */
   idle(): Promise<void>;
   readonly inFlight: number;
@@ -34,7 +37,8 @@ export interface TrafficOptions {
   readonly speed: number;
   readonly concurrency: number;
   readonly seen: (call: PlannedCall, seen: Seen) => void;
-  readonly signal?: AbortSignal;
+  /** Aborts: nothing more is sent; what is in flight goes on. */
+  readonly signal: AbortSignal;
 }
 
 function headersOf(call: PlannedCall, key: string): Record<string, string> {
@@ -86,7 +90,6 @@ async function sendOne(options: TrafficOptions, agent: Agent, call: PlannedCall)
 /** Opens connections. The first call is sent at once and sets the clock. */
 export function openTraffic(options: TrafficOptions): Traffic {
   const agent = new Agent({ connections: options.concurrency, pipelining: 1, headersTimeout: 300_000, bodyTimeout: 300_000 });
-  options.signal?.addEventListener("abort", () => void agent.destroy(), { once: true });
   let begun: { readonly at_ms: number; readonly now: number } | null = null;
   let inFlight = 0;
   let freed: (() => void) | null = null;
@@ -98,7 +101,10 @@ export function openTraffic(options: TrafficOptions): Traffic {
     begun ??= { at_ms: call.at_ms, now: performance.now() };
     const due = begun.now + (call.at_ms - begun.at_ms) / options.speed;
     const wait = due - performance.now();
-    if (wait > 1) await sleep(wait, undefined, options.signal === undefined ? {} : { signal: options.signal });
+    if (wait <= 1) return;
+    await sleep(wait, undefined, { signal: options.signal }).catch((error: unknown) => {
+      if (!options.signal.aborted) throw error;
+    });
   }
 
   async function run(call: PlannedCall): Promise<void> {
@@ -111,9 +117,11 @@ export function openTraffic(options: TrafficOptions): Traffic {
   return {
     async send(call) {
       await untilDue(call);
+      if (options.signal.aborted) return false;
       while (inFlight >= options.concurrency) await oneEnds();
       inFlight += 1;
       void run(call);
+      return true;
     },
     async idle() {
       while (inFlight > 0) await oneEnds();
