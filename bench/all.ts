@@ -7,6 +7,7 @@ import { resolve } from "node:path";
 
 const SMALL: readonly (readonly [string, readonly string[]])[] = [
   ["decide", ["--calls", "50000", "--rounds", "2"]],
+  ["road", ["--calls", "10000", "--rounds", "2"]],
   ["ledger", ["--calls", "10000"]],
   ["cold-start", ["--rounds", "2"]],
   ["gateway", ["--rounds", "1", "--seconds", "2", "--calls", "40000"]],

@@ -1,6 +1,6 @@
 /**
  * The rules alone: decide and apply in memory, six hard budgets, hold and post of every call, against a plain Map of
- * counters that only checks and adds. No I/O. `npm run -s bench -- decide [--calls 200000] [--rounds 5] [--json]`
+ * counters that only checks and adds. No I/O. `npm run -s bench -- decide [--calls 100000] [--rounds 5] [--json]`
  */
 import { parseArgs } from "node:util";
 import { type Memo, openMemo } from "../src/accounting/budget/accounts.js";
@@ -12,6 +12,7 @@ import { emptyState } from "../src/accounting/ledger/empty-state.js";
 import type { State } from "../src/accounting/ledger/state.js";
 import { openWindows } from "../src/accounting/units/window.js";
 import { median, report, shown } from "./rig/figures.js";
+import { RATES, sixBudgets } from "./rig/six-budgets.js";
 
 const LIMIT = 10n ** 18n;
 const CEILING = { nano: 900_000n, input_tokens: 2_000, output_tokens: 1_024 };
@@ -19,28 +20,6 @@ const COST = 481_500n;
 /** 24 November 2026: the time of these calls; each is a millisecond after the one before. */
 const START = Date.UTC(2026, 10, 24, 12);
 const AGENTS = 50;
-
-function budget(name: string, over: Partial<Budget>): Budget {
-  const fixed = { match: {}, per: [], unit: "usd", count: "total", timezone: "UTC", week_start: "monday", mode: "hard" } as const;
-  const window = { kind: "calendar", unit: "month" } as const;
-  const rest = { limit: LIMIT, ceiling: "measured", clamp: false, on_unknown_price: "deny", accounts_max: 10_000 } as const;
-  return { ...fixed, ...rest, window, name, ...over };
-}
-
-/** Five of the six; the sixth is a rate. */
-const FIVE = [
-  budget("org", {}),
-  budget("team", { per: ["team"] }),
-  budget("agent", { per: ["agent"], unit: "tokens", window: { kind: "calendar", unit: "day" } }),
-  budget("task", { per: ["task"], window: { kind: "lifetime" } }),
-  budget("key", { per: ["key"] }),
-];
-
-/** The sixth budget, either way: a window that turns, or one that looks back over its buckets. */
-const RATES: Readonly<Record<string, Budget["window"]>> = {
-  "rate per minute": { kind: "calendar", unit: "minute" },
-  "rate over a rolling minute": { kind: "rolling", ms: 60_000 },
-};
 
 function hold(id: string, agent: number): HoldCommand {
   return {
@@ -70,7 +49,7 @@ function take(state: State, command: LedgerCommand, using: { now: number; memo: 
 function throughRules(calls: number, window: Budget["window"]): number {
   const state = emptyState();
   const memo = openMemo(openWindows());
-  const budgets = [...FIVE, budget("rate", { per: ["agent"], unit: "requests", window })];
+  const budgets = sixBudgets(window);
   take(state, { type: "declare", budgets, actor: "bench", reason: "bench" }, { now: START, memo });
   const began = performance.now();
   for (let n = 0; n < calls + 64; n++) {
@@ -119,7 +98,7 @@ function throughMap(calls: number): number {
 
 const { values } = parseArgs({
   options: {
-    calls: { type: "string", default: "200000" },
+    calls: { type: "string", default: "100000" },
     rounds: { type: "string", default: "5" },
     json: { type: "boolean", default: false },
   },

@@ -1,0 +1,23 @@
+/** A ledger that forgets what it wrote: the real rules without a disk, and without memory that grows with the run. */
+import type { Budget } from "../../src/accounting/budget/budget.js";
+import { emptyState } from "../../src/accounting/ledger/empty-state.js";
+import type { Clock } from "../../src/call/needs.js";
+import { type OpenLedger, openJournal, type Persistence } from "../../src/stores/journal.js";
+
+async function* nothing(): AsyncGenerator<never> {}
+
+/** Opens it with budgets declared. Nothing can be read back. */
+export async function openQuietLedger(clock: Clock, budgets: readonly Budget[]): Promise<OpenLedger> {
+  const persistence: Persistence = {
+    loaded: emptyState(),
+    append: async () => undefined,
+    read: nothing,
+    readCall: async () => [],
+    find: async () => null,
+    close: async () => undefined,
+  };
+  const ledger = await openJournal({ persistence, clock });
+  const [declared] = await ledger.apply([{ type: "declare", budgets, actor: "bench", reason: "bench" }]);
+  if (declared?.ok !== true) throw new Error("The budgets of the benchmark could not be declared");
+  return ledger;
+}
