@@ -4,15 +4,17 @@ import { expect, test } from "vitest";
 import { killAgainAndAgain } from "./gateway/rounds.js";
 
 const KILLS = 20;
-/** A start takes this long at most, in milliseconds (of half the starts: other tests run beside this one). */
+/** From the spawn to ready, in milliseconds; time in which other tests had the processors does not count. */
 const READY_MS = 2_000;
 
-test(`a gateway killed ${KILLS} times under load loses nothing that was acknowledged and overspends nothing`, async () => {
+test(`a gateway killed ${KILLS} times under load loses nothing that was acknowledged and overspends nothing`, async ({
+  signal,
+}) => {
   const seed = Number(process.env.SEED ?? Date.now() % 1_000_000);
   console.log(`SEED=${seed}`);
-  const outcome = await killAgainAndAgain({ kills: KILLS, clients: 30, loadMs: [100, 1_500], seed });
+  const outcome = await killAgainAndAgain({ kills: KILLS, clients: 30, loadMs: [100, 1_900], seed }, signal);
   console.log(JSON.stringify(outcome));
-  expect(outcome.readyMedianMs).toBeLessThanOrEqual(READY_MS);
+  expect(outcome.startMedianMs).toBeLessThanOrEqual(READY_MS);
   expect(outcome.acknowledged).toBeGreaterThan(KILLS * 10);
   expect(outcome.presumed).toBeGreaterThan(KILLS);
   expect(outcome.extensions).toBeGreaterThan(0);

@@ -43,6 +43,9 @@ interface Shape {
   readonly perSecond: number;
 }
 
+/** Output tokens a second of the long streams. */
+export const LONG_PER_SECOND = 400;
+
 const TOPICS = ["ferries", "lighthouses", "the price of salt", "a ledger that survives"];
 
 /** Half of the calls are whole replies; the others stream, some of them long enough that their holds must grow. */
@@ -59,7 +62,12 @@ function shapeOf(chance: Chance): Shape {
   if (kind < 9) {
     return { path, body: { model, messages, max_tokens: 400, stream: true }, tokens: 20 + chance(200), perSecond: 300 };
   }
-  return { path, body: { model, messages, max_tokens: 4_000, stream: true }, tokens: 1_200 + chance(800), perSecond: 600 };
+  return {
+    path,
+    body: { model, messages, max_tokens: 4_000, stream: true },
+    tokens: 1_200 + chance(800),
+    perSecond: LONG_PER_SECOND,
+  };
 }
 
 const CLOSING = /: bursar call_id=(\S+) cost_usd=(\S+)/;

@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
+import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { realNeeds } from "../../../src/surfaces/cli/real-needs.js";
 import { runCli } from "../../../src/surfaces/cli/run-cli.js";
@@ -8,14 +9,21 @@ import { cleanEnvironment } from "../../server-process.js";
 
 const binary = fileURLToPath(new URL("../../../dist/surfaces/cli/bin.js", import.meta.url));
 
+/** Where processes start, and which did: the one who ends the test ends them. */
+export interface Home {
+  readonly home: string;
+  readonly started: ChildProcess[];
+}
+
 /** A `bursar` process that serves. */
 export interface Serving {
   readonly url: string;
   /** From the spawn to the first 200 of `/readyz` (a simulator: of `/healthz`), in milliseconds. */
   readonly readyMs: number;
-  readonly stderr: () => string;
-  /** Ends it by this signal, and answers once it is gone. */
-  readonly kill: (signal: "SIGKILL" | "SIGTERM") => Promise<void>;
+  /** Part of that in which its main thread could have run, and other processes had the processors. */
+  readonly waitedMs: number;
+  /** Ends it by SIGKILL, and answers once it is gone. */
+  readonly kill: () => Promise<void>;
 }
 
 /** What one line of the simulator's own bill says of a call. `key` is the request's `x-sim-key`. */
@@ -26,19 +34,25 @@ export interface BilledCall {
   readonly nano_usd: string;
 }
 
+/** Milliseconds that a process's main thread has waited for a processor: https://docs.kernel.org/scheduler/sched-stats.html */
+function waitedFor(pid: number): number {
+  return Number(readFileSync(`/proc/${pid}/schedstat`, "utf8").split(" ")[1]) / 1e6;
+}
+
 /** Starts `bursar ARGS --json`, which prints its address once it listens. */
-async function serve(home: string, args: readonly string[], ready: string): Promise<Serving> {
-  const started = performance.now();
+async function serve({ home, started }: Home, args: readonly string[], ready: string): Promise<Serving> {
+  const since = performance.now();
   const child: ChildProcess = spawn(process.execPath, [binary, ...args, "--json"], {
     cwd: home,
     env: cleanEnvironment(home),
     stdio: ["ignore", "pipe", "pipe"],
   });
+  started.push(child);
   const said = { stdout: "", stderr: "" };
   child.stderr?.setEncoding("utf8").on("data", (text: string) => (said.stderr += text));
   const gone = once(child, "close");
-  const kill = async (signal: "SIGKILL" | "SIGTERM"): Promise<void> => {
-    child.kill(signal);
+  const kill = async (): Promise<void> => {
+    child.kill("SIGKILL");
     await gone;
   };
   const listening = new Promise<string>((resolve, reject) => {
@@ -50,21 +64,19 @@ async function serve(home: string, args: readonly string[], ready: string): Prom
   });
   const url = await listening;
   const answer = await fetch(`${url}${ready}`);
-  const readyMs = performance.now() - started;
-  if (answer.status !== 200) {
-    await kill("SIGKILL");
-    throw new Error(`${ready} of bursar ${args[0]} answered ${answer.status}: ${await answer.text()}`);
-  }
-  return { url, readyMs, stderr: () => said.stderr, kill };
+  const readyMs = performance.now() - since;
+  const waitedMs = waitedFor(child.pid ?? 0);
+  if (answer.status !== 200) throw new Error(`${ready} of bursar ${args[0]} answered ${answer.status}: ${await answer.text()}`);
+  return { url, readyMs, waitedMs, kill };
 }
 
 /** The gateway as a user starts it, on a port of its own choice. */
-export function startGateway(of: { home: string; config: string; data: string }): Promise<Serving> {
-  return serve(of.home, ["up", "--config", of.config, "--data", of.data, "--port", "0"], "/readyz");
+export function startGateway(of: Home & { config: string; data: string }): Promise<Serving> {
+  return serve(of, ["up", "--config", of.config, "--data", of.data, "--port", "0"], "/readyz");
 }
 
 /** The simulated provider, which outlives every gateway. Speeds come with each request. */
-export function startSimulator(home: string): Promise<Serving> {
+export function startSimulator(home: Home): Promise<Serving> {
   return serve(home, ["simulator", "--port", "0", "--latency", "none", "--seed", "kills"], "/healthz");
 }
 
