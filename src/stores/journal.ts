@@ -89,8 +89,7 @@ function openTaker(of: { persistence: Persistence; clock: Clock; writer: LogWrit
 
   /** Takes a decision into the state and the log; answers what the caller gets once it is durable. */
   function take(decision: Decision, now: number): LedgerResult {
-    for (const draft of decision.entries) {
-      const entry = { seq: state.seq + 1, ...draft } as Entry;
+    for (const entry of decision.entries) {
       apply(state, entry);
       writer.add(entry);
       if (entry.type === "call.held") renewals.set(entry.attempt_id, clock.monotonic());

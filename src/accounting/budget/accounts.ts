@@ -10,6 +10,8 @@ interface Covered {
   readonly group: readonly string[];
   /** Account id without its window. */
   readonly chain: string;
+  /** The step found last: it stands as long as its window is open and its account is there. */
+  last: PathStep | null;
 }
 
 /** What decisions remember between calls to stay quick. Losing it changes nothing. */
@@ -42,9 +44,16 @@ export function chainId(budget: Budget, group: readonly string[]): string {
   return `${escapePart(budget.name)}:${budget.unit}:${windowName(budget.window)}/${group.map(escapePart).join(",")}`;
 }
 
+/** One part of a key: its length goes first, so that no two lists of parts make the same key. */
+function keyPart(value: string | undefined): string {
+  return value === undefined ? "-" : `${value.length}:${value}`;
+}
+
+/** What decides which budgets cover a call, as one text. Built by hand: half the time of JSON. */
 function attributionKey(call: Attribution): string {
-  const tags = call.tags === undefined ? "" : JSON.stringify(call.tags);
-  return JSON.stringify([call.key, call.agent, call.team, call.task, call.task_type, call.user, call.model, tags]);
+  const who = keyPart(call.key) + keyPart(call.agent) + keyPart(call.team) + keyPart(call.user);
+  const what = keyPart(call.task) + keyPart(call.task_type) + keyPart(call.model);
+  return call.tags === undefined ? who + what : who + what + JSON.stringify(call.tags);
 }
 
 function coveredBy(state: State, call: Attribution, memo: Memo): readonly Covered[] {
@@ -60,7 +69,7 @@ function coveredBy(state: State, call: Attribution, memo: Memo): readonly Covere
     const { budget } = budgetState;
     if (budgetState.removed || !covers(budget.match, call)) continue;
     const group = groupOf(budget, call);
-    if (group !== null) found.push({ state: budgetState, group, chain: chainId(budget, group) });
+    if (group !== null) found.push({ state: budgetState, group, chain: chainId(budget, group), last: null });
   }
   memo.paths.set(key, found);
   return found;
@@ -86,7 +95,18 @@ export interface PathStep {
   readonly account: Account | undefined;
 }
 
+/** Is the step found last still the one of `now`? Windows never go back, so one that is over stays over. */
+function stands(state: State, step: PathStep, now: number): boolean {
+  const { account, budget, opening } = step;
+  if (account === undefined || state.accounts.get(opening.id) !== account) return false;
+  const { window_start, window_end } = opening;
+  if (window_start === null || window_end === null) return true;
+  const at = Math.max(now, budget.latest_start);
+  return window_start <= at && at < window_end;
+}
+
 function stepOf(state: State, covered: Covered, now: number, memo: Memo): PathStep {
+  if (covered.last !== null && stands(state, covered.last, now)) return covered.last;
   const { budget } = covered.state;
   const { start, end } = boundsAt(covered.state, now, memo);
   const window = start === null ? "life" : String(start);
@@ -101,11 +121,10 @@ function stepOf(state: State, covered: Covered, now: number, memo: Memo): PathSt
     }
   }
   const { name, unit, count } = budget;
-  return {
-    budget: covered.state,
-    opening: { id: `${chain}/${window}`, budget: name, unit, count, group, window_start: start, window_end: end },
-    account,
-  };
+  const id = account?.id ?? `${chain}/${window}`;
+  const opening = { id, budget: name, unit, count, group, window_start: start, window_end: end };
+  covered.last = { budget: covered.state, opening, account };
+  return covered.last;
 }
 
 /** Every account a call of this attribution spends from at `now`, in the order the budgets were declared. */
@@ -137,21 +156,31 @@ export interface Standing {
 
 const NOTHING: Standing = { used: 0n, held: 0n, presumed: 0n };
 
-/** What stands against the limit of a path step at `now`. Costs one look-up per bucket for rolling windows. */
+/** Is this an account of a rolling window? Its id says so; what the budget says may have changed since. */
+export function isRolling(accountId: string): boolean {
+  const head = accountId.slice(0, accountId.indexOf("/"));
+  return head.startsWith("rolling-", head.lastIndexOf(":") + 1);
+}
+
+/**
+ * What stands against the limit of a path step at `now`. For a rolling window: the sum that the fold keeps of the chain,
+ * less the buckets at its old end that are wholly past.
+ */
 export function standingOf(state: State, step: { budget: BudgetState; id: string }, now: number): Standing {
   const { window } = step.budget.budget;
   if (window.kind !== "rolling") return state.accounts.get(step.id) ?? NOTHING;
-  const at = Math.max(now, step.budget.latest_start);
-  const { oldest } = rollingBuckets({ ms: window.ms, at });
-  let used = 0n;
-  let held = 0n;
-  let presumed = 0n;
-  for (const id of state.chains.get(chainOf(step.id)) ?? []) {
+  const chain = state.chains.get(chainOf(step.id)) ?? [];
+  const sum = state.sums.get(chain[chain.length - 1] ?? step.id);
+  const { oldest } = rollingBuckets({ ms: window.ms, at: Math.max(now, step.budget.latest_start) });
+  // An account from before the budget's window became rolling is its own sum.
+  if (sum === undefined) return state.accounts.get(step.id) ?? NOTHING;
+  let { used, held, presumed } = sum;
+  for (const id of chain) {
     const account = state.accounts.get(id);
-    if (account === undefined || (account.window_start ?? 0) < oldest) continue;
-    used += account.used;
-    held += account.held;
-    presumed += account.presumed;
+    if (account === undefined || (account.window_start ?? 0) >= oldest) break;
+    used -= account.used;
+    held -= account.held;
+    presumed -= account.presumed;
   }
   return { used, held, presumed };
 }

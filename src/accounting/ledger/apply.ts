@@ -1,8 +1,9 @@
-import { chainOf } from "../budget/accounts.js";
+import { chainOf, isRolling } from "../budget/accounts.js";
 import type { Budget } from "../budget/budget.js";
 import { OTHER } from "../budget/scope.js";
 import { learn } from "../meter/calibration.js";
 import { inputTokens, outputTokens, USAGE_CLASSES } from "../meter/usage.js";
+import { openAmountReader } from "./amount-text.js";
 import type {
   AccountOpening,
   BudgetChangedEntry,
@@ -17,12 +18,14 @@ import type {
   RefusedEntry,
   VoidedEntry,
 } from "./entry.js";
-import type { Account, AgentTotals, Hold, State, Touched } from "./state.js";
+import type { Account, AgentTotals, Hold, Resolution, State, Touched } from "./state.js";
 
 /** Agents counted by name; further ones are counted together as `other`. */
 export const AGENTS_MAX = 10_000;
 /** Resolutions remembered in memory; older ones are found in the log. */
 export const RESOLUTIONS_MAX = 20_000;
+/** How many are forgotten at once: dropping the first key of a Map costs a walk over all that were dropped before it. */
+const RESOLUTIONS_DROPPED = 2_000;
 /** Past windows of a group kept in the state; older ones stay in the log. Rolling windows need their 60 buckets. */
 const WINDOWS_KEPT = 64;
 
@@ -64,8 +67,9 @@ export function apply(state: State, entry: Entry, touched?: Touched): State {
 
 function open(state: State, opening: AccountOpening, touched?: Touched): void {
   if (state.accounts.has(opening.id)) return;
-  state.accounts.set(opening.id, { ...opening, used: 0n, held: 0n, presumed: 0n, overrun: 0n, refused: 0 });
-  indexAccount(state, opening);
+  const account: Account = { ...opening, used: 0n, held: 0n, presumed: 0n, overrun: 0n, refused: 0 };
+  state.accounts.set(opening.id, account);
+  indexAccount(state, account);
   touched?.accounts.add(opening.id);
   const budget = state.budgets.get(opening.budget);
   if (budget !== undefined && (opening.window_start ?? 0) > budget.latest_start) {
@@ -75,23 +79,35 @@ function open(state: State, opening: AccountOpening, touched?: Touched): void {
   const chain = state.chains.get(chainOf(opening.id)) ?? [];
   while (chain.length > WINDOWS_KEPT) {
     const oldest = chain[0] as string;
-    if ((state.accounts.get(oldest)?.held ?? 0n) !== 0n) break;
+    const account = state.accounts.get(oldest);
+    if ((account?.held ?? 0n) !== 0n) break;
+    const sum = state.sums.get(oldest);
+    if (sum !== undefined && account !== undefined) sum.used -= account.used;
+    state.sums.delete(oldest);
     state.accounts.delete(oldest);
     touched?.accounts.add(oldest);
     chain.shift();
   }
 }
 
-/** Puts an account into the derived indexes (`chains`, `groups`). A store that loads accounts calls it oldest window first. */
-export function indexAccount(state: State, opening: AccountOpening): void {
-  const chainKey = chainOf(opening.id);
+/** Puts an account into the derived indexes (`chains`, `sums`, `groups`). A store that loads calls it oldest window first. */
+export function indexAccount(state: State, account: Account): void {
+  const chainKey = chainOf(account.id);
   const chain = state.chains.get(chainKey);
-  if (chain === undefined) state.chains.set(chainKey, [opening.id]);
-  else chain.push(opening.id);
-  const start = opening.window_start ?? 0;
-  const groups = state.groups.get(opening.budget);
-  const own = opening.group.length > 0 && !opening.group.every((value) => value === OTHER) ? 1 : 0;
-  if (groups === undefined || start > groups.start) state.groups.set(opening.budget, { start, count: own });
+  const before = chain?.[chain.length - 1];
+  if (chain === undefined) state.chains.set(chainKey, [account.id]);
+  else chain.push(account.id);
+  if (isRolling(account.id)) {
+    const sum = (before === undefined ? undefined : state.sums.get(before)) ?? { used: 0n, held: 0n, presumed: 0n };
+    sum.used += account.used;
+    sum.held += account.held;
+    sum.presumed += account.presumed;
+    state.sums.set(account.id, sum);
+  }
+  const start = account.window_start ?? 0;
+  const groups = state.groups.get(account.budget);
+  const own = account.group.length > 0 && !account.group.every((value) => value === OTHER) ? 1 : 0;
+  if (groups === undefined || start > groups.start) state.groups.set(account.budget, { start, count: own });
   else if (start === groups.start) groups.count += own;
 }
 
@@ -99,13 +115,22 @@ function ceilingOf(json: CeilingJson): Hold["ceiling"] {
   return { nano: BigInt(json.nano), input_tokens: json.input_tokens, output_tokens: json.output_tokens };
 }
 
+/** Adds to one amount of an account, and to the sum of its chain where one is kept. */
+function add(state: State, of: { id: string; amount: bigint }, part: "used" | "held" | "presumed"): void {
+  const account = state.accounts.get(of.id);
+  if (account === undefined) return;
+  account[part] += of.amount;
+  const sum = state.sums.get(of.id);
+  if (sum !== undefined) sum[part] += of.amount;
+}
+
 function addHeld(state: State, hold: Hold, postings: readonly Posting[], touched?: Touched): void {
-  for (const { account, amount } of postings) {
-    const more = BigInt(amount);
-    const at = state.accounts.get(account);
-    if (at !== undefined) at.held += more;
-    hold.postings.set(account, (hold.postings.get(account) ?? 0n) + more);
-    touched?.accounts.add(account);
+  const read = openAmountReader();
+  for (const { account: id, amount: text } of postings) {
+    const amount = read(text);
+    add(state, { id, amount }, "held");
+    hold.postings.set(id, (hold.postings.get(id) ?? 0n) + amount);
+    touched?.accounts.add(id);
   }
   touched?.holds.add(hold.attempt_id);
 }
@@ -144,22 +169,23 @@ function applyExtended(state: State, entry: ExtendedEntry, touched?: Touched): v
 
 function release(state: State, hold: Hold, touched?: Touched): void {
   for (const [id, amount] of hold.postings) {
-    const account = state.accounts.get(id);
-    if (account === undefined) continue;
-    account.held -= amount;
-    if (hold.state === "presumed") account.presumed -= amount;
+    add(state, { id, amount: -amount }, "held");
+    if (hold.state === "presumed") add(state, { id, amount: -amount }, "presumed");
     touched?.accounts.add(id);
   }
   state.holds.delete(hold.attempt_id);
   touched?.holds.add(hold.attempt_id);
 }
 
-function resolve(state: State, attemptId: string, resolution: { kind: "posted" | "voided"; nano: bigint }): void {
+/** Remembers what became of an attempt; forgets the oldest when there are too many. For the fold and for stores that load. */
+export function resolve(state: State, attemptId: string, resolution: Resolution): void {
   state.resolutions.set(attemptId, resolution);
   if (state.resolutions.size <= RESOLUTIONS_MAX) return;
+  let left = RESOLUTIONS_DROPPED;
   for (const oldest of state.resolutions.keys()) {
     state.resolutions.delete(oldest);
-    break;
+    left -= 1;
+    if (left === 0) break;
   }
 }
 
@@ -167,10 +193,10 @@ function applyPosted(state: State, entry: PostedEntry, touched?: Touched): void 
   const nano = BigInt(entry.nano);
   const hold = state.holds.get(entry.attempt_id);
   if (hold !== undefined) release(state, hold, touched);
-  for (const { account, amount } of entry.postings) {
-    const at = state.accounts.get(account);
-    if (at !== undefined) at.used += BigInt(amount);
-    touched?.accounts.add(account);
+  const read = openAmountReader();
+  for (const { account: id, amount } of entry.postings) {
+    add(state, { id, amount: read(amount) }, "used");
+    touched?.accounts.add(id);
   }
   resolve(state, entry.attempt_id, { kind: "posted", nano });
   countPosted(state, entry, { nano, simulated: hold?.simulated === true }, touched);
@@ -247,8 +273,7 @@ function applyPresumed(state: State, entry: Extract<Entry, { type: "call.presume
   hold.presumed_reason = entry.reason;
   touched?.holds.add(entry.attempt_id);
   for (const [id, amount] of hold.postings) {
-    const account: Account | undefined = state.accounts.get(id);
-    if (account !== undefined) account.presumed += amount;
+    add(state, { id, amount }, "presumed");
     touched?.accounts.add(id);
   }
 }

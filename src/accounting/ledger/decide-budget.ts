@@ -1,7 +1,7 @@
 import type { Budget } from "../budget/budget.js";
 import type { DeclareCommand, RaiseCommand } from "./command.js";
 import type { DecideWith, Decision } from "./decision.js";
-import type { BudgetJson, EntryDraft } from "./entry.js";
+import type { BudgetJson, Entry } from "./entry.js";
 import type { State } from "./state.js";
 
 /** A budget as an entry carries it. */
@@ -15,7 +15,7 @@ export function budgetJson(budget: Budget): BudgetJson {
  */
 export function decideDeclare(state: State, command: DeclareCommand, using: DecideWith): Decision {
   const { actor, reason } = command;
-  const entries: EntryDraft[] = [];
+  const entries: Entry[] = [];
   const names = new Set<string>();
   for (const budget of command.budgets) {
     names.add(budget.name);
@@ -24,11 +24,27 @@ export function decideDeclare(state: State, command: DeclareCommand, using: Deci
     const same = known !== undefined && !known.removed && JSON.stringify(budgetJson(known.budget)) === JSON.stringify(to);
     if (same) continue;
     const change = { kind: "declared" as const, to };
-    entries.push({ at: using.now, type: "budget.changed", budget: budget.name, change, actor, reason });
+    entries.push({
+      seq: state.seq + entries.length + 1,
+      at: using.now,
+      type: "budget.changed",
+      budget: budget.name,
+      change,
+      actor,
+      reason,
+    });
   }
   for (const [name, known] of state.budgets) {
     if (known.removed || names.has(name)) continue;
-    entries.push({ at: using.now, type: "budget.changed", budget: name, change: { kind: "removed" }, actor, reason });
+    entries.push({
+      seq: state.seq + entries.length + 1,
+      at: using.now,
+      type: "budget.changed",
+      budget: name,
+      change: { kind: "removed" },
+      actor,
+      reason,
+    });
   }
   return { entries, path: [] };
 }
@@ -51,5 +67,5 @@ export function decideRaise(state: State, command: RaiseCommand, using: DecideWi
   }
   const { budget, actor, reason, until } = command;
   const change = { kind: "raised" as const, amount: String(command.amount), until };
-  return { entries: [{ at: using.now, type: "budget.changed", budget, change, actor, reason }], path: [] };
+  return { entries: [{ seq: state.seq + 1, at: using.now, type: "budget.changed", budget, change, actor, reason }], path: [] };
 }

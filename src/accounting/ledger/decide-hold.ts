@@ -1,10 +1,11 @@
-import { type PathStep, pathOf, standingOf } from "../budget/accounts.js";
+import { limitAt, type PathStep, pathOf, standingOf } from "../budget/accounts.js";
 import { amountOfCeiling } from "../budget/amount-of.js";
 import { refusalText } from "../budget/refusal-text.js";
 import { rollingBuckets } from "../units/window.js";
+import { openAmountWriter } from "./amount-text.js";
 import type { AccountView, Ceiling, ExtendCommand, HoldCommand, LedgerRefusal, RefuseCommand } from "./command.js";
 import type { DecideWith, Decision } from "./decision.js";
-import type { AccountOpening, CeilingJson, EntryDraft, Posting } from "./entry.js";
+import type { AccountOpening, CeilingJson, Entry, Posting } from "./entry.js";
 import type { State } from "./state.js";
 import { viewOf } from "./view.js";
 
@@ -61,8 +62,11 @@ function waitFor(state: State, step: PathStep, want: { view: AccountView; amount
 }
 
 function shortageOf(state: State, step: PathStep, amount: bigint, now: number): Shortage | null {
+  const limit = limitAt(step.budget, now);
+  if (limit === null) return null;
+  const { used, held } = standingOf(state, { budget: step.budget, id: step.opening.id }, now);
+  if (used + held + amount <= limit) return null;
   const view = viewOf(state, step, now);
-  if (view.limit === null || view.used + view.held + amount <= view.limit) return null;
   return { view, requested: amount, waitMs: waitFor(state, step, { view, amount }, now) };
 }
 
@@ -103,6 +107,7 @@ export function decideHold(state: State, command: HoldCommand, using: DecideWith
   const over: string[] = [];
   const postings: Posting[] = [];
   const opens: AccountOpening[] = [];
+  const write = openAmountWriter();
   for (const step of path) {
     const amount = amountOfCeiling(step.opening, ceiling, 1n);
     const shortage = shortageOf(state, step, amount, now);
@@ -110,14 +115,15 @@ export function decideHold(state: State, command: HoldCommand, using: DecideWith
       if (step.budget.budget.mode === "hard") short.push(shortage);
       else over.push(step.budget.budget.name);
     }
-    postings.push({ account: step.opening.id, amount: String(amount) });
+    postings.push({ account: step.opening.id, amount: write(amount) });
     if (step.account === undefined) opens.push(step.opening);
   }
   if (short.length > 0) {
     const zone = (name: string): string => state.budgets.get(name)?.budget.timezone ?? "UTC";
     return refusal(state, command, refusalOf(short, zone), using);
   }
-  const entry: EntryDraft = {
+  const entry: Entry = {
+    seq: state.seq + 1,
     at: now,
     type: "call.held",
     call_id: command.call_id,
@@ -139,7 +145,8 @@ export function decideHold(state: State, command: HoldCommand, using: DecideWith
 function refusal(state: State, command: HoldCommand, why: LedgerRefusal, using: DecideWith): Decision {
   const { account, requested } = why;
   const known = account !== undefined && state.accounts.has(account.id);
-  const entry: EntryDraft = {
+  const entry: Entry = {
+    seq: state.seq + 1,
     at: using.now,
     type: "call.refused",
     call_id: command.call_id,
@@ -192,7 +199,8 @@ export function decideExtend(state: State, command: ExtendCommand, using: Decide
     path.push(step);
   }
   const { attempt_id, call_id } = hold;
-  const entry: EntryDraft = {
+  const entry: Entry = {
+    seq: state.seq + 1,
     at: using.now,
     type: "call.extended",
     call_id,
@@ -204,8 +212,9 @@ export function decideExtend(state: State, command: ExtendCommand, using: Decide
 }
 
 /** Records a refusal that was decided before any hold. */
-export function decideRefuse(command: RefuseCommand, using: DecideWith): Decision {
-  const entry: EntryDraft = {
+export function decideRefuse(state: State, command: RefuseCommand, using: DecideWith): Decision {
+  const entry: Entry = {
+    seq: state.seq + 1,
     at: using.now,
     type: "call.refused",
     call_id: command.call_id,

@@ -1,9 +1,10 @@
 import { limitAt, type PathStep, standingOf } from "../budget/accounts.js";
 import { amountOfUsage } from "../budget/amount-of.js";
 import { inputTokens } from "../meter/usage.js";
+import { openAmountWriter } from "./amount-text.js";
 import type { LedgerRefusal, PostCommand, PresumeCommand, VoidCommand } from "./command.js";
 import type { DecideWith, Decision } from "./decision.js";
-import type { EntryDraft, OverrunCause, Posting } from "./entry.js";
+import type { Entry, OverrunCause, Posting } from "./entry.js";
 import type { Hold, State } from "./state.js";
 
 const DONE_BEFORE: Decision = { entries: [], path: [] };
@@ -26,7 +27,8 @@ export function decidePost(state: State, command: PostCommand, using: DecideWith
   const nano = command.at_held === true ? hold.ceiling.nano : command.nano;
   if (nano < 0n) return refused("internal", `A post of ${nano} nano-dollars is not a cost.`);
   const posted = postingsOf(state, hold, command, nano);
-  const entry: EntryDraft = {
+  const entry: Entry = {
+    seq: state.seq + 1,
     at: using.now,
     type: "call.posted",
     call_id: hold.call_id,
@@ -64,11 +66,12 @@ function postingsOf(
 ): { postings: readonly Posting[]; steps: readonly PostedStep[] } {
   const postings: Posting[] = [];
   const steps: PostedStep[] = [];
+  const write = openAmountWriter();
   for (const [id, held] of hold.postings) {
     const account = state.accounts.get(id);
     const budget = account === undefined ? undefined : state.budgets.get(account.budget);
     const amount = command.at_held === true || account === undefined ? held : amountOfUsage(account, command.usage.counts, nano);
-    postings.push({ account: id, amount: String(amount) });
+    postings.push({ account: id, amount: write(amount) });
     if (account !== undefined && budget !== undefined) {
       steps.push({ path: { budget, opening: account, account }, held, posted: amount });
     }
@@ -81,7 +84,7 @@ function overrunOf(
   state: State,
   of: { hold: Hold; command: PostCommand; nano: bigint; steps: readonly PostedStep[] },
   using: DecideWith,
-): EntryDraft | null {
+): Entry | null {
   const { hold, command, nano, steps } = of;
   const excess = nano - hold.ceiling.nano;
   const postings: Posting[] = [];
@@ -100,6 +103,7 @@ function overrunOf(
   const inputBeyond = inputTokens(command.usage.counts) > hold.ceiling.input_tokens;
   const cause: OverrunCause = command.cause ?? (inputBeyond ? "U2" : "U1");
   return {
+    seq: state.seq + 2,
     at: using.now,
     type: "call.overrun",
     call_id: hold.call_id,
@@ -124,7 +128,8 @@ export function decideVoid(state: State, command: VoidCommand, using: DecideWith
       `Attempt ${attempt_id} is presumed: only a person can void it (bursar hold resolve ${attempt_id} --void).`,
     );
   }
-  const entry: EntryDraft = {
+  const entry: Entry = {
+    seq: state.seq + 1,
     at: using.now,
     type: "call.voided",
     call_id: hold.call_id,
@@ -143,7 +148,7 @@ export function decidePresume(state: State, command: PresumeCommand, using: Deci
   const hold = state.holds.get(attempt_id);
   if (hold === undefined) return refused("not_found", `No attempt ${attempt_id} is known.`);
   if (hold.state === "presumed") return DONE_BEFORE;
-  const entry: EntryDraft = { at: using.now, type: "call.presumed", call_id: hold.call_id, attempt_id, reason };
+  const entry: Entry = { seq: state.seq + 1, at: using.now, type: "call.presumed", call_id: hold.call_id, attempt_id, reason };
   return { entries: [entry], path: pathOfHold(state, hold) };
 }
 

@@ -23,7 +23,7 @@ export function decide(state: State, command: LedgerCommand, using: DecideWith):
     case "presume":
       return decidePresume(state, command, using);
     case "refuse":
-      return decideRefuse(command, using);
+      return decideRefuse(state, command, using);
     case "declare":
       return decideDeclare(state, command, using);
     case "raise":

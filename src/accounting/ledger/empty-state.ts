@@ -8,6 +8,7 @@ export function emptyState(): State {
     budgets: new Map(),
     accounts: new Map(),
     chains: new Map(),
+    sums: new Map(),
     groups: new Map(),
     holds: new Map(),
     resolutions: new Map(),

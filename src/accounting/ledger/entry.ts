@@ -176,7 +176,3 @@ export type Entry =
 
 /** Name of an entry, and of its live event. */
 export type EntryType = Entry["type"];
-
-type WithoutSeq<T> = T extends Entry ? Omit<T, "seq"> : never;
-/** An entry before the log gives it its number. */
-export type EntryDraft = WithoutSeq<Entry>;

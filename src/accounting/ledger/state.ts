@@ -16,6 +16,13 @@ export interface Account extends AccountOpening {
   refused: number;
 }
 
+/** What the accounts of one chain amount to together. */
+export interface Sum {
+  used: bigint;
+  held: bigint;
+  presumed: bigint;
+}
+
 /** A hold that is not resolved yet. */
 export interface Hold {
   readonly attempt_id: string;
@@ -77,6 +84,11 @@ export interface State {
   readonly accounts: Map<string, Account>;
   /** Accounts of one budget and group (the account id without its window), oldest window first; derived from `accounts`. */
   readonly chains: Map<string, string[]>;
+  /**
+   * Account id of a rolling window → the sum of its whole chain, shared by all accounts of the chain, so that a decision
+   * need not add up 60 buckets; derived from `accounts`.
+   */
+  readonly sums: Map<string, Sum>;
   /** Groups opened in each budget's latest window, to cap their number; derived from `accounts`. */
   readonly groups: Map<string, { start: number; count: number }>;
   readonly holds: Map<string, Hold>;

@@ -2,7 +2,7 @@
  * From the file to the state: the checkpoint's rows, then the tail of the log folded over them, every entry of the tail
  * checked against the chain. Money path: fails closed — whatever does not fit is `ledger_corrupt`, naming the entry.
  */
-import { apply, RESOLUTIONS_MAX } from "../../accounting/ledger/apply.js";
+import { apply, resolve } from "../../accounting/ledger/apply.js";
 import { GENESIS_HASH } from "../../accounting/ledger/chain.js";
 import { emptyState, nothingTouched } from "../../accounting/ledger/empty-state.js";
 import type { Entry } from "../../accounting/ledger/entry.js";
@@ -99,11 +99,7 @@ function resolutionOf(row: { type: string; json: string }): { attempt: string; r
 
 function remember(state: State, row: { type: string; json: string }): void {
   const settled = resolutionOf(row);
-  if (settled === null) return;
-  state.resolutions.set(settled.attempt, settled.resolution);
-  if (state.resolutions.size <= RESOLUTIONS_MAX) return;
-  const [oldest] = state.resolutions.keys();
-  if (oldest !== undefined) state.resolutions.delete(oldest);
+  if (settled !== null) resolve(state, settled.attempt, settled.resolution);
 }
 
 /** Loads a ledger. `head` is the last acknowledged entry, where it is known. */
