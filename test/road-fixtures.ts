@@ -36,6 +36,8 @@ export interface TestRoad {
   readonly ledger: OpenLedger;
   readonly requests: UpstreamRequest[];
   readonly observed: CallObserved[];
+  /** For a test to change before it calls. */
+  readonly needs: { -readonly [K in keyof CallNeeds]: CallNeeds[K] };
   call(body: object, over?: Partial<CallRequest>): Promise<CallReply>;
 }
 
@@ -109,6 +111,7 @@ export async function openTestRoad(options: {
     ledger,
     requests,
     observed,
+    needs,
     call: (body, over = {}) =>
       road.run({
         dialect,

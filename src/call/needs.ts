@@ -203,6 +203,11 @@ export interface EstimatedInput {
 export interface Estimator {
   /** Input tokens, before any safety factor; `exact` when a provider's own tokenizer counted. */
   input(request: ParsedRequest, canonical: string): EstimatedInput;
+  /**
+   * Counts by the provider's own tokenizer: milliseconds, so only where an estimate with its margin would refuse. Null
+   * where no tokenizer is exact for the model or the prompt is too long to count. Absent: never.
+   */
+  count?(request: ParsedRequest, canonical: string): Promise<EstimatedInput | null>;
 }
 
 /** What an agent's settings say about its calls. */

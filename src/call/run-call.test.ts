@@ -158,3 +158,15 @@ test("shadow and soft budgets let a call pass and say what they would have refus
     expect((await at.ledger.readCall("call0"))[0]).toMatchObject({ type: "call.held", over: ["cx-week"] });
   }
 });
+
+test("near a limit an exact count spares a refusal that the estimate's margin would cause", async () => {
+  const ask = { ...ASK, max_tokens: 1 };
+  const estimated = Buffer.byteLength(JSON.stringify(ask)) / 4;
+  const limit = BigInt(Math.ceil(estimated)) * 2_500n + 10_000n;
+  const refused = await road(ANSWER, { limit });
+  expect(codeOf(await refused.call(ask))).toBe("budget_exceeded");
+  const counting = await road(ANSWER, { limit });
+  const exact = { tokens: 9, exact: true, bytes: 9, unbounded: [] };
+  counting.needs.estimator = { ...counting.needs.estimator, count: async () => exact };
+  expect((await counting.call(ask)).kind).toBe("whole");
+});

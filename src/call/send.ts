@@ -2,15 +2,17 @@
  * Sends a call: each attempt under its own hold, candidates in order, retries only where the provider bills nothing.
  * Money path: fails closed — the hold is durable before the first byte goes upstream.
  */
+
+import { amountOfCeiling } from "../accounting/budget/amount-of.js";
 import type { Attribution } from "../accounting/budget/budget.js";
 import { BursarError, type ErrorDetails } from "../accounting/errors.js";
-import type { AccountView, LedgerRefusal } from "../accounting/ledger/command.js";
+import type { AccountView, Ceiling, LedgerRefusal } from "../accounting/ledger/command.js";
 import { costOf } from "../accounting/price/cost.js";
 import { usdText } from "../accounting/units/money.js";
 import type { Admissible, Covering, RoadParts } from "./admissible.js";
 import { type Attempt, figuresOf, settle } from "./attempt.js";
 import { affordableOutput, type Bound, boundAttempt, isHard, refuseUnbounded } from "./estimate-ceiling.js";
-import { type Candidate, type Splice, UpstreamFailure, type UpstreamReply } from "./needs.js";
+import { type Candidate, type EstimatedInput, type Splice, UpstreamFailure, type UpstreamReply } from "./needs.js";
 import type { CallReply, ReplyFacts } from "./reply.js";
 import { errorOfFailure, outcomeOfFailure, readWhole, settleReply } from "./settle-reply.js";
 import { settleStream } from "./settle-stream.js";
@@ -49,16 +51,15 @@ export async function sendCandidates(road: RoadParts, call: Admissible): Promise
 function bound(
   road: RoadParts,
   call: Admissible,
-  of: { candidate: Candidate; attribution: Attribution; covering: Covering },
+  of: { candidate: Candidate; attribution: Attribution; covering: Covering; counted: EstimatedInput },
 ): Bound {
   const { needs } = road;
-  const { candidate, attribution, covering } = of;
+  const { candidate, attribution, covering, counted } = of;
   const { views, strict } = covering;
   const { parsed } = call;
   const price = candidate.price ?? candidate.dearest;
   if (isHard(views)) refuseUnbounded({ request: parsed, key: call.request.key, price });
   const output_default = needs.agent(attribution.agent).output_default;
-  const counted = needs.estimator.input(parsed, candidate.canonical);
   const query = { request: parsed, candidate, views, strict, output_default, counted, state: needs.ledger.state() };
   const first = boundAttempt(query);
   const { nano, input_tokens } = boundAttempt({ ...query, clamp_to: 1 }).ceiling;
@@ -70,13 +71,33 @@ function bound(
   return covering.clamps ? boundAttempt({ ...query, clamp_to: affordable }) : first;
 }
 
+/** Would a hard account refuse this ceiling? */
+function isShort(views: readonly AccountView[], ceiling: Ceiling): boolean {
+  return views.some((view) => view.mode === "hard" && view.left !== null && amountOfCeiling(view, ceiling, 1n) > view.left);
+}
+
+/** Bounds by the estimate; where that would be refused, by the provider's own tokenizer, which needs no margin. */
+async function boundClosely(
+  road: RoadParts,
+  call: Admissible,
+  of: { candidate: Candidate; attribution: Attribution; covering: Covering },
+): Promise<Bound> {
+  const { estimator } = road.needs;
+  const { canonical, upstream } = of.candidate;
+  const bounded = bound(road, call, { ...of, counted: estimator.input(call.parsed, canonical) });
+  if (upstream.simulated || !isShort(of.covering.views, bounded.ceiling)) return bounded;
+  const counted = await estimator.count?.(call.parsed, canonical);
+  if (counted === null || counted === undefined) return bounded;
+  return bound(road, call, { ...of, covering: call.covering(of.attribution), counted });
+}
+
 async function takeHold(road: RoadParts, call: Admissible, of: { candidate: Candidate; number: number }): Promise<Attempt> {
   const { needs } = road;
   const { candidate, number } = of;
   const attribution: Attribution = { ...call.attribution, model: candidate.canonical };
   const covering = call.covering(attribution);
   const price = candidate.price ?? (covering.unknown_price_allowed ? candidate.dearest : null);
-  const bounded = bound(road, call, { candidate, attribution, covering });
+  const bounded = await boundClosely(road, call, { candidate, attribution, covering });
   const attempt_id = `${call.call_id}.${number}`;
   const [result] = await needs.ledger.apply([
     {
