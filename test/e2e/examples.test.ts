@@ -29,7 +29,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await server.stop();
   rmSync(folder, { recursive: true, force: true });
-});
+}, 60_000);
 
 async function example(program: string, file: string, env: NodeJS.ProcessEnv = {}): Promise<string> {
   ran.add(file);

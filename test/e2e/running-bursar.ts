@@ -111,12 +111,16 @@ async function untilSettled({ core }: RunningServer): Promise<void> {
   }
 }
 
-/** Opens one with these lines of YAML (budgets and whatever else) over a fresh data directory. */
-export async function openRunningBursar(more: string): Promise<RunningBursar> {
+/**
+ * Opens one with these lines of YAML (budgets and whatever else) over a fresh data directory. `before` may put something
+ * between gateway and provider: it is given the provider's address and answers the one to use.
+ */
+export async function openRunningBursar(more: string, before?: (url: string) => Promise<string>): Promise<RunningBursar> {
   const directory = mkdtempSync(join(tmpdir(), "bursar-e2e-"));
   const simulator = await openSimulatorServer({ clock: systemClock(), latency: "none", seed: "e2e" });
   const configPath = join(directory, "bursar.yaml");
-  writeFileSync(configPath, configText({ simulatorUrl: simulator.url, more }));
+  const simulatorUrl = before === undefined ? simulator.url : await before(simulator.url);
+  writeFileSync(configPath, configText({ simulatorUrl, more }));
   const load = { env: {}, cwd: directory, flags: { config: configPath, data: join(directory, "data"), port: 0 } };
   const told: string[] = [];
   const tell = (line: string, error?: unknown): void => void told.push(error === undefined ? line : `${line} ${String(error)}`);
