@@ -12,12 +12,12 @@ test(`a gateway killed ${KILLS} times under load loses nothing that was acknowle
 }) => {
   const seed = Number(process.env.SEED ?? Date.now() % 1_000_000);
   console.log(`SEED=${seed}`);
-  const outcome = await killAgainAndAgain({ kills: KILLS, clients: 30, loadMs: [100, 1_900], seed }, signal);
+  const outcome = await killAgainAndAgain({ kills: KILLS, clients: 30, loadMs: [20, 1_800], seed }, signal);
   console.log(JSON.stringify(outcome));
   expect(outcome.startMedianMs).toBeLessThanOrEqual(READY_MS);
-  expect(outcome.acknowledged).toBeGreaterThan(KILLS * 10);
+  expect(outcome.acknowledged).toBeGreaterThan(KILLS * 5);
   expect(outcome.presumed).toBeGreaterThan(KILLS);
   expect(outcome.extensions).toBeGreaterThan(0);
   expect(outcome.refused["task-cap"]).toBeGreaterThan(0);
   expect(outcome.refused["agent-rate"]).toBeGreaterThan(0);
-}, 240_000);
+}, 400_000);

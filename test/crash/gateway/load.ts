@@ -32,6 +32,8 @@ export function openChance(seed: number): Chance {
 export interface Load {
   /** Everything asked so far; grows. */
   readonly asked: readonly Asked[];
+  /** Resolves when the first answer has come whole. Rejects when a client finds a fault. */
+  readonly begun: Promise<unknown>;
   /** Says that the gateway is about to be killed, and resolves when every client has found it gone. */
   readonly ended: (kill: () => Promise<void>) => Promise<void>;
 }
@@ -90,16 +92,24 @@ async function readAnswer(asked: Asked, of: { response: Awaited<ReturnType<typeo
 }
 
 /**
- * Starts clients that call without a pause, each seeded, until the gateway does not answer any more. Five of them are one
- * agent, three one task; agents and tasks are new in every round, so that their budgets bite in every round.
+ * Starts clients that call without a pause, each seeded, until the gateway does not answer any more. Half of them are one
+ * agent, which soon has no requests left; three are one task. Agents and tasks are new in every round, so that their
+ * budgets bite in every round.
  */
 export function startLoad(of: { url: string; round: number; clients: number; seed: number }): Load {
   const agent = new Agent({ connections: of.clients });
   const asked: Asked[] = [];
   let killing = false;
+  let begin: () => void = () => undefined;
+  const first = new Promise<void>((resolve) => {
+    begin = resolve;
+  });
   async function client(number: number): Promise<void> {
     const chance = openChance(of.seed + number * 7919);
-    const who = { agent: `r${of.round}-a${Math.floor(number / 5)}`, task: `r${of.round}-t${Math.floor(number / 3)}` };
+    const who = {
+      agent: `r${of.round}-a${number % 2 === 0 ? 0 : 1 + (number % 3)}`,
+      task: `r${of.round}-t${Math.floor(number / 3)}`,
+    };
     for (let n = 0; ; n++) {
       const one: Asked = {
         key: `r${of.round}-c${number}-n${n}`,
@@ -128,6 +138,7 @@ export function startLoad(of: { url: string; round: number; clients: number; see
           body: JSON.stringify(body),
         });
         await readAnswer(one, { response, stream: body.stream === true });
+        begin();
       } catch (error) {
         // What this client knows of a call that the kill broke stays as it is; anything else is a fault of the gateway.
         if (killing) return;
@@ -139,6 +150,7 @@ export function startLoad(of: { url: string; round: number; clients: number; see
   const clients = Promise.all(Array.from({ length: of.clients }, (_, number) => client(number)));
   return {
     asked,
+    begun: Promise.race([first, clients]),
     async ended(kill) {
       killing = true;
       await Promise.all([kill(), clients]);
