@@ -1,6 +1,7 @@
 /** What the main thread and the two worker threads say to each other. Only texts and numbers cross, no objects per entry. */
 import { BursarError, type ErrorCode, type ErrorDetails } from "../../accounting/errors.js";
 import type { State } from "../../accounting/ledger/state.js";
+import type { LogLine } from "../log-writer.js";
 import type { ChainEnd } from "./chain-check.js";
 
 /** What a worker is started with. */
@@ -9,6 +10,29 @@ export interface WorkerStart {
   readonly driver: string;
   /** Entries checked before the ledger is served; older ones are checked in the background. */
   readonly checkedAtStart: number;
+}
+
+/** Entries to append, column by column: what crosses between threads is copied value by value, and objects cost most. */
+export interface Lines {
+  /** Number of the first; the others follow. */
+  readonly first: number;
+  readonly at: readonly number[];
+  readonly type: readonly string[];
+  readonly call_id: readonly (string | null)[];
+  readonly attempt_id: readonly (string | null)[];
+  readonly json: readonly string[];
+}
+
+/** The columns of a batch, which is not empty. */
+export function linesOf(batch: readonly LogLine[]): Lines {
+  return {
+    first: batch[0]?.seq ?? 0,
+    at: batch.map((line) => line.at),
+    type: batch.map((line) => line.type),
+    call_id: batch.map((line) => line.call_id),
+    attempt_id: batch.map((line) => line.attempt_id),
+    json: batch.map((line) => line.json),
+  };
 }
 
 /** What the writing thread answers first. */

@@ -17,7 +17,7 @@ import { DEFAULT_DRIVER, type SqlConnection } from "./driver.js";
 import { layoutOf, prepareDirectory } from "./layout.js";
 import { CHECKED_AT_START } from "./load.js";
 import { type DirectoryLock, guardLedger, lockDirectory } from "./lock.js";
-import type { Opened } from "./messages.js";
+import { linesOf, type Opened } from "./messages.js";
 import { openThread, type Thread } from "./thread.js";
 import { storedLines } from "./verify-file.js";
 
@@ -143,10 +143,7 @@ function assemble({ lock, guard, writer, reader, disk, opened }: Parts, options:
     epoch: opened.epoch,
     append(lines) {
       if (damage !== null) return Promise.reject(damage);
-      return writer.ask(
-        "append",
-        lines.map((line) => line.json),
-      );
+      return writer.ask("append", linesOf(lines));
     },
     read: (fromSeq) => readEntries(reader, fromSeq),
     async readCall(callId) {

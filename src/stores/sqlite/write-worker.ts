@@ -1,6 +1,6 @@
 /** The thread that writes, so that a commit never blocks a stream. Money path: fails closed (see writer.ts). */
 import { parentPort, workerData } from "node:worker_threads";
-import { failureOf, type Opened, type Reply, type WorkerStart } from "./messages.js";
+import { failureOf, type Lines, type Opened, type Reply, type WorkerStart } from "./messages.js";
 import { servePort } from "./serve-port.js";
 import { openWriter } from "./writer.js";
 
@@ -20,7 +20,7 @@ async function run(port: NonNullable<typeof parentPort>): Promise<void> {
     const fold = (): void => {
       if (!closed) writer.fold();
     };
-    const verbs = { append: (jsons: readonly string[]) => writer.append(jsons), close };
+    const verbs = { append: (lines: Lines) => writer.append(lines), close };
     servePort(port, () => verbs, fold);
   } catch (error) {
     reply({ id: 0, failure: failureOf(error) });
