@@ -108,9 +108,11 @@ function showBudgets(status) {
   put("budgets", table(columns, rows, "No budget is declared: nothing is limited. Add budgets: to bursar.yaml."));
 }
 
-function curlLine() {
+/** With a configuration file only its keys are let in; the page does not know them. */
+function curlLine(server) {
+  const key = server.config_path === null ? "any" : "YOUR_KEY";
   const body = JSON.stringify({ model: "gpt-4o-mini", messages: [{ role: "user", content: "Hello" }] });
-  return `curl ${location.origin}/agents/my-first-agent/v1/chat/completions -H 'content-type: application/json' -H 'authorization: Bearer any' -d '${body}'`;
+  return `curl ${location.origin}/agents/my-first-agent/v1/chat/completions -H 'content-type: application/json' -H 'authorization: Bearer ${key}' -d '${body}'`;
 }
 
 function showAgents(status) {
@@ -128,7 +130,12 @@ function showAgents(status) {
     const budget = tightest === undefined || tightest.percent === null ? "" : `${tightest.name} ${tightest.percent.toFixed(1)} %`;
     return [name, count(agent.calls), count(agent.refused), count(agent.tokens.total), usd(agent.cost_usd), budget];
   });
-  const empty = make("div", "empty", make("p", "", "No call yet. Paste this into a terminal:"), make("pre", "", curlLine()));
+  const empty = make(
+    "div",
+    "empty",
+    make("p", "", "No call yet. Paste this into a terminal:"),
+    make("pre", "", curlLine(status.server)),
+  );
   put("agents", table(columns, rows, empty));
 }
 
@@ -149,14 +156,17 @@ function showCalls(calls) {
 function showServer(server) {
   const simulated = server.providers.filter((provider) => provider.mode === "simulated").map((provider) => provider.name);
   byId("simulated").hidden = simulated.length === 0;
-  byId("simulated").textContent =
-    `Simulated, at real prices: ${simulated.join(", ")}. No money is spent there. Set the provider's API key in the environment and start again to make it real.`;
+  const way =
+    server.config_path === null
+      ? "Set the provider's API key in the environment and start again to make it real."
+      : "The configuration file says so (kind: simulated).";
+  byId("simulated").textContent = `Simulated, at real prices: ${simulated.join(", ")}. No money is spent there. ${way}`;
   const base = location.origin;
   const lines = [
     ["Any OpenAI client", `export OPENAI_BASE_URL=${base}/v1`],
     ["Any Anthropic client, Claude Code", `export ANTHROPIC_BASE_URL=${base}`],
     ["With the agent's name in the address", `${base}/agents/NAME/v1`],
-    ["curl", curlLine()],
+    ["curl", curlLine(server)],
     ["The same in a terminal", "bursar status"],
   ];
   put("connect", ...lines.flatMap(([title, text]) => [make("h3", "", title), make("pre", "", text)]));
