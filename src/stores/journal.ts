@@ -97,8 +97,7 @@ function openTaker(of: { persistence: Persistence; clock: Clock; writer: LogWrit
     }
     if (decision.refusal !== undefined) return { ok: false, refusal: decision.refusal };
     const accounts = decision.path.map((step) => viewOf(state, step, now));
-    const nano = decision.nano === undefined ? {} : { nano: decision.nano };
-    return { ok: true, accounts, changed: decision.entries.length > 0, ...nano };
+    return { ok: true, accounts, changed: decision.entries.length > 0, nano: decision.nano };
   }
 
   function decideNow(command: LedgerCommand): LedgerResult {

@@ -27,6 +27,7 @@ export function decidePost(state: State, command: PostCommand, using: DecideWith
   const nano = command.at_held === true ? hold.ceiling.nano : command.nano;
   if (nano < 0n) return refused("internal", `A post of ${nano} nano-dollars is not a cost.`);
   const posted = postingsOf(state, hold, command, nano);
+  // Absent fields are undefined, which JSON leaves out: entries of one shape are twice as quick to make and to read.
   const entry: Entry = {
     seq: state.seq + 1,
     at: using.now,
@@ -38,15 +39,15 @@ export function decidePost(state: State, command: PostCommand, using: DecideWith
     price_id: command.price_id === undefined ? hold.price_id : command.price_id,
     nano: String(nano),
     usage: command.usage.counts,
-    ...(command.usage.service_tier === undefined ? {} : { service_tier: command.usage.service_tier }),
+    service_tier: command.usage.service_tier,
     evidence: command.usage.evidence,
     postings: posted.postings,
     outcome: command.outcome,
-    ...(command.flags !== undefined && command.flags.length > 0 ? { flags: command.flags } : {}),
-    ...(command.response_id === undefined ? {} : { response_id: command.response_id }),
-    ...(command.metered_output === undefined ? {} : { metered_output: command.metered_output }),
-    ...(command.actor === undefined ? {} : { actor: command.actor }),
-    ...(command.reason === undefined ? {} : { reason: command.reason }),
+    flags: command.flags !== undefined && command.flags.length > 0 ? command.flags : undefined,
+    response_id: command.response_id,
+    metered_output: command.metered_output,
+    actor: command.actor,
+    reason: command.reason,
   };
   const overrun = overrunOf(state, { hold, command, nano, steps: posted.steps }, using);
   return { entries: overrun === null ? [entry] : [entry, overrun], path: posted.steps.map((step) => step.path), nano };
