@@ -188,7 +188,11 @@ export async function openJournal(options: JournalOptions): Promise<OpenLedger> 
       for (const id of attemptIds) if (renewals.has(id)) renewals.set(id, now);
     },
     read: (fromSeq) => persistence.read(fromSeq),
-    readCall: (callId) => persistence.readCall(callId),
+    async readCall(callId) {
+      // A refusal is answered before its entry is written; whoever asks for it right away must find it.
+      if (writer.failure() === null) await writer.flushed();
+      return persistence.readCall(callId);
+    },
     subscribe: listeners.add,
     async close() {
       closed = true;

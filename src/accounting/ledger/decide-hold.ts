@@ -1,5 +1,6 @@
 import { limitAt, type PathStep, pathOf, standingOf } from "../budget/accounts.js";
 import { amountOfCeiling } from "../budget/amount-of.js";
+import type { Window } from "../budget/budget.js";
 import { refusalText } from "../budget/refusal-text.js";
 import { rollingBuckets } from "../units/window.js";
 import { openAmountWriter } from "./amount-text.js";
@@ -71,13 +72,13 @@ function shortageOf(state: State, step: PathStep, amount: bigint, now: number): 
 }
 
 /** The one refusal a caller is shown: an account that waiting cannot help comes before one that it can. */
-function refusalOf(shortages: readonly Shortage[], timezone: (budget: string) => string): LedgerRefusal {
+function refusalOf(shortages: readonly Shortage[], windowOf: (budget: string) => Window): LedgerRefusal {
   const final = shortages.find((shortage) => shortage.waitMs === null);
   const shown = final ?? (shortages[0] as Shortage);
   const waiting = final === undefined;
   const base: LedgerRefusal = {
     code: waiting ? "budget_waiting" : "budget_exceeded",
-    message: refusalText({ ...shown, waiting, timezone: timezone(shown.view.budget) }),
+    message: refusalText({ ...shown, waiting, window: windowOf(shown.view.budget) }),
     account: shown.view,
     requested: shown.requested,
     waiting,
@@ -119,8 +120,8 @@ export function decideHold(state: State, command: HoldCommand, using: DecideWith
     if (step.account === undefined) opens.push(step.opening);
   }
   if (short.length > 0) {
-    const zone = (name: string): string => state.budgets.get(name)?.budget.timezone ?? "UTC";
-    return refusal(state, command, refusalOf(short, zone), using);
+    const windowOf = (name: string): Window => state.budgets.get(name)?.budget.window ?? { kind: "lifetime" };
+    return refusal(state, command, refusalOf(short, windowOf), using);
   }
   // Absent fields are undefined, which JSON leaves out: entries of one shape are twice as quick to make and to read.
   const entry: Entry = {
@@ -195,7 +196,7 @@ export function decideExtend(state: State, command: ExtendCommand, using: Decide
     const step: PathStep = { budget, opening: account, account };
     const amount = amountOfCeiling(account, command.add, 0n);
     const shortage = budget.budget.mode === "hard" ? shortageOf(state, step, amount, using.now) : null;
-    if (shortage !== null) return refused(refusalOf([shortage], () => budget.budget.timezone));
+    if (shortage !== null) return refused(refusalOf([shortage], () => budget.budget.window));
     postings.push({ account: id, amount: String(amount) });
     path.push(step);
   }
