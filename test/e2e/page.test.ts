@@ -97,7 +97,7 @@ test("before the first call it shows the line to paste; calls then appear by the
     post("one", { input: 0, output: 400_000 }),
     hold("dear", ceiling(0, 400_000), { attribution: caller({ agent: hostile }) }),
   ]);
-  await page.locator("#calls").getByText(`Budget "all" allows $1.00;`, { exact: false }).waitFor();
+  await page.locator("#calls").getByText(`Budget "all" allows $1.00`, { exact: false }).waitFor();
   expect(await page.locator("#agents tbody td").first().textContent()).toBe(hostile);
   expect(await page.locator("#budgets meter").first().getAttribute("aria-label")).toBe("80.0 percent used or held");
   expect(await page.locator("#totals dd").allTextContents()).toEqual(["$0.80", "$0.00", "1", "1", "400,000", "0"]);

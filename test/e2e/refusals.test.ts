@@ -39,7 +39,7 @@ test("OpenAI: a refusal is one request, status 402, and its message lifts it", a
   const refused = error as InstanceType<typeof OpenAI.APIError>;
   expect(refused).toMatchObject({ status: 402, code: "budget_exceeded", type: "budget_exceeded" });
   expect(refused.message).toMatch(
-    /^402 Budget "task-cap" allows \$0\.001 for t-1; \$0\.00 is used, and this call may cost \$0\.\d+\./,
+    /^402 Budget "task-cap" allows \$0\.001 in all for t-1; \$0\.00 is used, and this call may cost \$0\.\d+\./,
   );
   expect(refused.headers?.get("x-should-retry")).toBe("false");
   expect(refused.headers?.get("retry-after")).toBeNull();
