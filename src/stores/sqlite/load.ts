@@ -11,7 +11,7 @@ import { type ChainEnd, corrupt, hexOf, logRow, passRow } from "./chain-check.js
 import { prepareQuery, type SqlConnection } from "./driver.js";
 import type { Head } from "./head-file.js";
 import { readSql } from "./layout.js";
-import { openDigest, takeRow } from "./state-rows.js";
+import { EMPTY_DIGEST, openDigest, takeRow } from "./state-rows.js";
 
 /**
  * Entries checked at every start, however old the checkpoint is: about a third of a second. Older ones are checked in
@@ -30,6 +30,8 @@ export interface Loaded {
   readonly unchecked: ChainEnd;
   /** How many entries were folded over the checkpoint, and what they changed: the next checkpoint writes that too. */
   readonly folded: number;
+  /** Digest over the rows of the checkpoint. */
+  readonly digest: string;
   readonly touched: Touched;
 }
 
@@ -47,10 +49,10 @@ function readCheckpoint(connection: SqlConnection): Checkpoint | null {
 }
 
 /** The state at the last checkpoint; throws when its rows are not those that were written. */
-export function loadCheckpoint(connection: SqlConnection): { state: State; end: ChainEnd } {
+export function loadCheckpoint(connection: SqlConnection): { state: State; end: ChainEnd; digest: string } {
   const checkpoint = readCheckpoint(connection);
   const state = emptyState();
-  if (checkpoint === null) return { state, end: { seq: 0, hash: GENESIS_HASH } };
+  if (checkpoint === null) return { state, end: { seq: 0, hash: GENESIS_HASH }, digest: EMPTY_DIGEST };
   const { seq, at, hash, budgetsVersion } = checkpoint;
   const digest = openDigest();
   for (const [kind, key, json] of prepareQuery(connection, readSql("read-state"))()) {
@@ -60,7 +62,7 @@ export function loadCheckpoint(connection: SqlConnection): { state: State; end: 
   }
   if (digest.hex() !== checkpoint.digest) throw corrupt(seq, "has a checkpoint whose balances are not those that were written");
   Object.assign(state, { seq, at, budgets_version: budgetsVersion });
-  return { state, end: { seq, hash } };
+  return { state, end: { seq, hash }, digest: checkpoint.digest };
 }
 
 /** Every row of the log from a number on, read in chunks so that no read transaction stays open. */
@@ -108,7 +110,7 @@ export function loadLedger(connection: SqlConnection, by: { head: Head | null; c
   const last = lastSeq(connection);
   const promised = head?.seq ?? 0;
   if (last < promised) throw corrupt(last + 1, `is gone: entry ${promised} was acknowledged, and the log ends with ${last}`);
-  const { state, end: checkpoint } = loadCheckpoint(connection);
+  const { state, end: checkpoint, digest } = loadCheckpoint(connection);
   if (last < checkpoint.seq)
     throw corrupt(last + 1, `is gone: the last checkpoint is at entry ${checkpoint.seq}, and the log ends with ${last}`);
   const start = Math.max(0, Math.min(checkpoint.seq, last - by.checkedAtStart));
@@ -123,7 +125,7 @@ export function loadLedger(connection: SqlConnection, by: { head: Head | null; c
     if (row.seq <= checkpoint.seq) remember(state, row);
     else apply(state, JSON.parse(row.json) as Entry, touched);
   }
-  return { state, end, unchecked, folded: last - checkpoint.seq, touched };
+  return { state, end, unchecked, folded: last - checkpoint.seq, digest, touched };
 }
 
 function expectHash(end: ChainEnd, known: ChainEnd, where: string): void {

@@ -2,10 +2,10 @@
  * The state as rows of text, and back. Money path: fails closed — an amount that is not a whole number throws.
  * Every amount is a decimal string, so that nothing is lost beyond 2^53 or 2^63.
  */
-import { createHash } from "node:crypto";
 import { indexAccount } from "../../accounting/ledger/apply.js";
 import type { BudgetJson } from "../../accounting/ledger/entry.js";
 import type { Account, AgentTotals, BudgetState, Hold, State, Touched } from "../../accounting/ledger/state.js";
+import { sha256 } from "./chain-check.js";
 
 /** The parts of the state that are stored; the rest of it is derived from these or from the log. */
 export type StateKind = keyof Touched;
@@ -134,11 +134,35 @@ export function takeRow(state: State, row: { kind: string; key: string; json: st
   }
 }
 
-/** SHA-256 over rows as stored: a balance changed behind Bursar's back does not match it. */
-export function openDigest(): { add(row: { kind: string; key: string; json: string }): void; hex(): string } {
-  const hash = createHash("sha256");
+const DIGEST_BITS = 256;
+/** Digest of no rows. */
+export const EMPTY_DIGEST = "0".repeat(DIGEST_BITS / 4);
+
+/** A row as stored: one that changed behind Bursar's back has another digest. */
+export interface StoredRow {
+  readonly kind: string;
+  readonly key: string;
+  readonly json: string;
+}
+
+/**
+ * A digest over rows as stored: the sum of their SHA-256 modulo 2^256, so that a checkpoint reads only what it changes
+ * and not the whole state. Goes on from `from` (hex).
+ */
+export function openDigest(from: string = EMPTY_DIGEST): {
+  add(row: StoredRow): void;
+  take(row: StoredRow): void;
+  hex(): string;
+} {
+  let sum = BigInt(`0x${from}`);
+  const numberOf = ({ kind, key, json }: StoredRow): bigint => BigInt(`0x${sha256(JSON.stringify([kind, key, json]))}`);
   return {
-    add: (row) => void hash.update(JSON.stringify([row.kind, row.key, row.json])),
-    hex: () => hash.digest("hex"),
+    add(row) {
+      sum = BigInt.asUintN(DIGEST_BITS, sum + numberOf(row));
+    },
+    take(row) {
+      sum = BigInt.asUintN(DIGEST_BITS, sum - numberOf(row));
+    },
+    hex: () => sum.toString(16).padStart(DIGEST_BITS / 4, "0"),
   };
 }

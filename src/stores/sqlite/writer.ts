@@ -19,8 +19,11 @@ import type { Lines, WorkerStart } from "./messages.js";
 import { checkSchema, migrate, readMigrations } from "./schema.js";
 import { openDigest, touchedRows } from "./state-rows.js";
 
-/** Entries after which the state is written down, so that a start folds no more than these. */
-export const CHECKPOINT_ENTRIES = 20_000;
+/**
+ * Entries after which the state is written down, so that a start folds no more than these. Often and little, because a
+ * commit waits for it: what changed in these is written, the rest is not read.
+ */
+const CHECKPOINT_ENTRIES = 4_000;
 /** Entries after which the WAL is copied into the database: often and little, because a commit waits for it (about 4 ms). */
 const WAL_ENTRIES = 500;
 /** Rows of append-lines.sql. */
@@ -68,22 +71,27 @@ function asCorrupt(connection: SqlConnection, error: unknown): unknown {
 }
 
 /** Writes the parts of the state that changed, and the digest over all of them, in one transaction. */
-function openCheckpointer(connection: SqlConnection): (state: State, touched: Touched, end: ChainEnd) => void {
+function openCheckpointer(connection: SqlConnection, from: string): (state: State, touched: Touched, end: ChainEnd) => void {
   const put = connection.prepare(readSql("put-state"));
   const drop = connection.prepare(readSql("drop-state"));
   const move = connection.prepare(readSql("put-checkpoint"));
-  const readState = prepareQuery(connection, readSql("read-state"));
+  const readPart = prepareQuery(connection, readSql("read-part"));
   let storedHolds = new Set(prepareQuery(connection, readSql("read-stored-holds"))().map(([key]) => String(key)));
+  const digest = openDigest(from);
   return (state, touched, end) => {
     connection.exec("BEGIN IMMEDIATE");
     for (const { kind, key, json } of touchedRows(state, touched)) {
-      if (json !== null) put.run([kind, key, json]);
       // Most holds come and go between two checkpoints: there is nothing to remove.
-      else if (kind !== "holds" || storedHolds.has(key)) drop.run([kind, key]);
+      if (json === null && kind === "holds" && !storedHolds.has(key)) continue;
+      const before = readPart(kind, key)[0]?.[0];
+      if (before !== undefined) digest.take({ kind, key, json: String(before) });
+      if (json === null) drop.run([kind, key]);
+      else {
+        put.run([kind, key, json]);
+        digest.add({ kind, key, json });
+      }
     }
     storedHolds = new Set(state.holds.keys());
-    const digest = openDigest();
-    for (const [kind, key, json] of readState()) digest.add({ kind: String(kind), key: String(key), json: String(json) });
     move.run([state.seq, state.at, end.hash, state.budgets_version, digest.hex()]);
     connection.exec("COMMIT");
   };
@@ -147,7 +155,7 @@ function openAppender(connection: SqlConnection, log: { end: ChainEnd; headPath:
 function startWriter({ connection, loaded, epoch }: Open, headPath: string): Writer {
   const { state } = loaded;
   const log = openAppender(connection, { end: loaded.end, headPath });
-  const checkpoint = openCheckpointer(connection);
+  const checkpoint = openCheckpointer(connection, loaded.digest);
   let touched = loaded.touched;
   let unfolded: string[] = [];
   let sinceCheckpoint = loaded.folded;

@@ -29,7 +29,7 @@ CREATE TABLE state (
   PRIMARY KEY (kind, key)
 ) STRICT;
 
--- The entry up to which `state` is true. `hash` is that entry's, `digest` the SHA-256 over all rows of `state`.
+-- The entry up to which `state` is true. `hash` is that entry's, `digest` the sum of the rows' SHA-256.
 CREATE TABLE checkpoint (
   id INTEGER PRIMARY KEY CHECK (id = 1),
   seq INTEGER NOT NULL,
