@@ -69,7 +69,7 @@ async function openBenchRoad(rate: string): Promise<Road> {
     estimator: openEstimator(),
     agent: () => ({ output_default: 8_192 }),
     observe: (event) => {
-      if (event.kind === "fault") throw new Error(`A call failed: ${event.reason}`);
+      if (event.kind === "fault") throw new Error(`A call failed: ${event.reason}`, { cause: event.error });
     },
     limits: {
       retries_max: 0,
