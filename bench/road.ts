@@ -10,7 +10,7 @@ import type { CallNeeds, Candidate, Upstream } from "../src/call/needs.js";
 import { openRoad, type Road } from "../src/call/run-call.js";
 import { openAiChat } from "../src/providers/openai/wire.js";
 import { openEstimator } from "../src/surfaces/estimator.js";
-import { newCallId, systemClock } from "../src/surfaces/system-clock.js";
+import { openCallIds, systemClock } from "../src/surfaces/system-clock.js";
 import { median, report, shown } from "./rig/figures.js";
 import { openQuietLedger } from "./rig/quiet-ledger.js";
 import { RATES, sixBudgets } from "./rig/six-budgets.js";
@@ -62,7 +62,7 @@ async function openBenchRoad(rate: string): Promise<Road> {
   const candidate: Candidate = { upstream, provider: "openai", model: MODEL, canonical: price.model, price, dearest: price };
   const needs: CallNeeds = {
     clock,
-    newId: newCallId,
+    newId: openCallIds(),
     ledger: await openQuietLedger(clock, sixBudgets(RATES[rate] as { kind: "lifetime" })),
     prices,
     catalog: { candidates: () => [candidate] },

@@ -25,7 +25,7 @@ import { openControl } from "./control/open-control.js";
 import { openEstimator } from "./estimator.js";
 import { openGateway } from "./gateway/server.js";
 import { openProviding, type Providing } from "./providing.js";
-import { newCallId, systemClock } from "./system-clock.js";
+import { openCallIds, systemClock } from "./system-clock.js";
 import { readVersion } from "./version.js";
 
 /** How Bursar is put together. */
@@ -139,7 +139,7 @@ function callNeedsOf(of: {
   const { clock, ledger, providing, observe } = of;
   return {
     clock,
-    newId: newCallId,
+    newId: openCallIds(),
     ledger,
     prices: livePrices(providing),
     catalog: { candidates: (query) => providing().catalog.candidates(query) },
@@ -254,7 +254,7 @@ export async function openServer(options: AssembleOptions): Promise<RunningServe
       dialects: core.dialects,
       identify: (token) => core.providing().identify(token),
       control: control.listener,
-      newId: newCallId,
+      newId: openCallIds(),
       fault,
     });
     core.announce(gateway.url);

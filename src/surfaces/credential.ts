@@ -1,5 +1,5 @@
 /** Credentials of the data plane. Money path: fails closed — every cause of failure gives the same 401. */
-import { createHash, timingSafeEqual } from "node:crypto";
+import { hash, timingSafeEqual } from "node:crypto";
 import type { KeyIdentity } from "../call/identify.js";
 
 const CREDENTIAL_HEADERS = ["authorization", "x-api-key", "x-goog-api-key", "api-key"] as const;
@@ -28,7 +28,7 @@ export interface KnownKey {
 
 /** SHA-256 of a token. */
 export function digestOf(token: string): Buffer {
-  return createHash("sha256").update(token, "utf8").digest();
+  return hash("sha256", token, "buffer");
 }
 
 /** Finds the key of a token. Only digests are kept and compared, in constant time for a given number of keys. */

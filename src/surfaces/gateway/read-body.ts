@@ -19,6 +19,10 @@ export async function readBody(request: IncomingMessage, bytesMax: number): Prom
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let bytes = 0;
+    const broken = (cause?: unknown): void => {
+      // `close` follows every request; an error with its stack is only made for one that is incomplete.
+      if (!request.complete) reject(new BursarError("invalid_request", "The request body broke off.", {}, { cause }));
+    };
     request.on("data", (chunk: Buffer) => {
       bytes += chunk.byteLength;
       if (bytes <= bytesMax) chunks.push(chunk);
@@ -28,7 +32,7 @@ export async function readBody(request: IncomingMessage, bytesMax: number): Prom
       }
     });
     request.on("end", () => resolve(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks)));
-    request.on("error", (cause) => reject(new BursarError("invalid_request", "The request body broke off.", {}, { cause })));
-    request.on("close", () => reject(new BursarError("invalid_request", "The request body broke off.")));
+    request.on("error", broken);
+    request.on("close", () => broken());
   });
 }
