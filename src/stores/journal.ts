@@ -9,7 +9,7 @@ import type { LedgerCommand, LedgerResult } from "../accounting/ledger/command.j
 import { decide } from "../accounting/ledger/decide.js";
 import type { Decision } from "../accounting/ledger/decision.js";
 import type { Entry } from "../accounting/ledger/entry.js";
-import type { Hold, Resolution, State } from "../accounting/ledger/state.js";
+import type { Hold, Resolution, State, Touched } from "../accounting/ledger/state.js";
 import { viewOf } from "../accounting/ledger/view.js";
 import { openWindows } from "../accounting/units/window.js";
 import type { Clock, Ledger } from "../call/needs.js";
@@ -22,6 +22,8 @@ import { type LogLine, type LogWriter, openWriter, unavailable } from "./log-wri
 export interface Persistence {
   /** The state at the end of the log, ready to go on from. */
   readonly loaded: State;
+  /** Where the journal notes what it changes in `loaded`, for a persistence that writes the state down. */
+  readonly touched?: Touched;
   append(lines: readonly LogLine[]): Promise<void>;
   read(fromSeq: number): AsyncIterable<Entry>;
   readCall(callId: string): Promise<readonly Entry[]>;
@@ -90,7 +92,7 @@ function openTaker(of: { persistence: Persistence; clock: Clock; writer: LogWrit
   /** Takes a decision into the state and the log; answers what the caller gets once it is durable. */
   function take(decision: Decision, now: number): LedgerResult {
     for (const entry of decision.entries) {
-      apply(state, entry);
+      apply(state, entry, persistence.touched);
       writer.add(entry);
       if (entry.type === "call.held") renewals.set(entry.attempt_id, clock.monotonic());
       else if (entry.type === "call.posted" || entry.type === "call.voided") renewals.delete(entry.attempt_id);

@@ -1,8 +1,9 @@
 /** What the main thread and the two worker threads say to each other. Only texts and numbers cross, no objects per entry. */
 import { BursarError, type ErrorCode, type ErrorDetails } from "../../accounting/errors.js";
-import type { State } from "../../accounting/ledger/state.js";
+import type { State, Touched } from "../../accounting/ledger/state.js";
 import type { LogLine } from "../log-writer.js";
 import type { ChainEnd } from "./chain-check.js";
+import type { Checkpoint } from "./checkpoint.js";
 
 /** What a worker is started with. */
 export interface WorkerStart {
@@ -23,7 +24,13 @@ export interface Lines {
   readonly json: readonly string[];
 }
 
-/** The columns of a batch, which is not empty. */
+/** A batch, and the checkpoint to store once it is acknowledged. */
+export interface Appended {
+  readonly lines: Lines;
+  readonly checkpoint: Checkpoint | null;
+}
+
+/** The columns of a batch. */
 export function linesOf(batch: readonly LogLine[]): Lines {
   return {
     first: batch[0]?.seq ?? 0,
@@ -38,6 +45,9 @@ export function linesOf(batch: readonly LogLine[]): Lines {
 /** What the writing thread answers first. */
 export interface Opened {
   readonly state: State;
+  /** Entries folded over the checkpoint, and what they changed. */
+  readonly folded: number;
+  readonly touched: Touched;
   readonly epoch: number;
   readonly unchecked: ChainEnd;
 }

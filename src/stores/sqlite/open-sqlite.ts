@@ -13,11 +13,12 @@ import type { StoredLine } from "../../accounting/ledger/verify.js";
 import type { Clock } from "../../call/needs.js";
 import type { Persistence } from "../journal.js";
 import { type ChainEnd, corrupt } from "./chain-check.js";
+import { type CheckpointSource, openCheckpoints } from "./checkpoint.js";
 import { DEFAULT_DRIVER, type SqlConnection } from "./driver.js";
 import { layoutOf, prepareDirectory } from "./layout.js";
 import { CHECKED_AT_START } from "./load.js";
 import { type DirectoryLock, guardLedger, lockDirectory } from "./lock.js";
-import { linesOf, type Opened } from "./messages.js";
+import { type Appended, linesOf, type Opened } from "./messages.js";
 import { openThread, type Thread } from "./thread.js";
 import { storedLines } from "./verify-file.js";
 
@@ -129,6 +130,7 @@ interface Parts {
 function assemble({ lock, guard, writer, reader, disk, opened }: Parts, options: SqliteOptions): SqlitePersistence {
   let damage: BursarError | null = null;
   let closed = false;
+  const checkpoints = openCheckpoints(opened);
   if (opened.unchecked.seq > 0) {
     auditRest(reader, opened.unchecked, () => closed)
       .catch((error: BursarError) => error)
@@ -140,10 +142,13 @@ function assemble({ lock, guard, writer, reader, disk, opened }: Parts, options:
   }
   return {
     loaded: opened.state,
+    touched: opened.touched,
     epoch: opened.epoch,
     append(lines) {
       if (damage !== null) return Promise.reject(damage);
-      return writer.ask("append", linesOf(lines));
+      const last = lines.at(-1)?.seq ?? opened.state.seq;
+      const batch: Appended = { lines: linesOf(lines), checkpoint: checkpoints.behind({ entries: lines.length, last }) };
+      return writer.ask("append", batch);
     },
     read: (fromSeq) => readEntries(reader, fromSeq),
     async readCall(callId) {
@@ -164,7 +169,7 @@ function assemble({ lock, guard, writer, reader, disk, opened }: Parts, options:
       if (closed) return;
       closed = true;
       disk.stop();
-      await closeConnections({ guard, writer, reader }).finally(() => lock.release());
+      await closeConnections({ guard, writer, reader }, checkpoints).finally(() => lock.release());
     },
   };
 }
@@ -172,7 +177,10 @@ function assemble({ lock, guard, writer, reader, disk, opened }: Parts, options:
 /**
  * The writer closes last, so that it empties the WAL. After a failure it is the other way round (see `guardLedger`).
  */
-async function closeConnections({ guard, writer, reader }: Pick<Parts, "guard" | "writer" | "reader">): Promise<void> {
+async function closeConnections(
+  { guard, writer, reader }: Pick<Parts, "guard" | "writer" | "reader">,
+  checkpoints: CheckpointSource,
+): Promise<void> {
   if (writer.failure() !== null) {
     await writer.stop();
     await reader.stop();
@@ -182,7 +190,7 @@ async function closeConnections({ guard, writer, reader }: Pick<Parts, "guard" |
   // A reader that does not close costs nothing but the WAL, which the next start takes in.
   await reader.close().catch(() => undefined);
   guard.close();
-  await writer.close();
+  await writer.close(checkpoints.rest());
 }
 
 /** Opens the ledger of a directory. Throws `ledger_locked`, `ledger_corrupt`, `ledger_newer` or `store_unavailable`. */

@@ -9,8 +9,8 @@ export interface Thread {
   ask<T>(verb: string, argument?: unknown): Promise<T>;
   /** Why nothing can be asked any more; null while all is well. */
   failure(): BursarError | null;
-  /** Closes the connection in the thread, then ends it. */
-  close(): Promise<void>;
+  /** Closes the connection in the thread, telling it the argument, then ends it. */
+  close(argument?: unknown): Promise<void>;
   /** Ends the thread at once. */
   stop(): Promise<void>;
 }
@@ -71,9 +71,9 @@ export async function openThread<T>(name: string, start: WorkerStart): Promise<{
       return answer;
     },
     failure: () => failure,
-    async close() {
+    async close(argument) {
       try {
-        await thread.ask("close");
+        await thread.ask("close", argument);
       } finally {
         await worker.terminate();
       }

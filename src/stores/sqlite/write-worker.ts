@@ -1,6 +1,7 @@
 /** The thread that writes, so that a commit never blocks a stream. Money path: fails closed (see writer.ts). */
 import { parentPort, workerData } from "node:worker_threads";
-import { failureOf, type Lines, type Opened, type Reply, type WorkerStart } from "./messages.js";
+import type { Checkpoint } from "./checkpoint.js";
+import { type Appended, failureOf, type Opened, type Reply, type WorkerStart } from "./messages.js";
 import { servePort } from "./serve-port.js";
 import { openWriter } from "./writer.js";
 
@@ -8,20 +9,19 @@ import { openWriter } from "./writer.js";
 async function run(port: NonNullable<typeof parentPort>): Promise<void> {
   const reply = (message: Reply): void => port.postMessage(message);
   try {
-    const writer = await openWriter(workerData as WorkerStart);
-    const { state, unchecked } = writer.loaded;
-    const opened: Opened = { state, unchecked, epoch: writer.epoch };
-    reply({ id: 0, value: opened });
+    const { writer, loaded, epoch } = await openWriter(workerData as WorkerStart);
+    const { state, folded, touched, unchecked } = loaded;
+    reply({ id: 0, value: { state, folded, touched, unchecked, epoch } satisfies Opened });
     let closed = false;
-    const close = (): void => {
-      writer.close();
+    const close = (checkpoint: Checkpoint | null): void => {
+      writer.close(checkpoint);
       closed = true;
     };
-    const fold = (): void => {
-      if (!closed) writer.fold();
+    const tidy = (): void => {
+      if (!closed) writer.tidy();
     };
-    const verbs = { append: (lines: Lines) => writer.append(lines), close };
-    servePort(port, () => verbs, fold);
+    const verbs = { append: (batch: Appended) => writer.append(batch), close };
+    servePort(port, () => verbs, tidy);
   } catch (error) {
     reply({ id: 0, failure: failureOf(error) });
   }

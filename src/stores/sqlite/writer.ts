@@ -5,41 +5,37 @@
  */
 
 import { BursarError } from "../../accounting/errors.js";
-import { apply } from "../../accounting/ledger/apply.js";
 import { chainHash } from "../../accounting/ledger/chain.js";
-import { nothingTouched } from "../../accounting/ledger/empty-state.js";
-import type { Entry } from "../../accounting/ledger/entry.js";
-import type { State, Touched } from "../../accounting/ledger/state.js";
 import { type ChainEnd, corrupt, sha256 } from "./chain-check.js";
+import { type Checkpoint, openCheckpointer } from "./checkpoint.js";
 import { isDamage, loadDriver, makeDurable, openConnection, prepareQuery, type SqlConnection, type SqlValue } from "./driver.js";
 import { openHead, readHead } from "./head-file.js";
 import { layoutOf, readSql } from "./layout.js";
 import { type Loaded, lastSeq, loadLedger } from "./load.js";
-import type { Lines, WorkerStart } from "./messages.js";
+import type { Appended, Lines, WorkerStart } from "./messages.js";
 import { checkSchema, migrate, readMigrations } from "./schema.js";
-import { openDigest, touchedRows } from "./state-rows.js";
 
-/**
- * Entries after which the state is written down, so that a start folds no more than these. Often and little, because a
- * commit waits for it: what changed in these is written, the rest is not read.
- */
-const CHECKPOINT_ENTRIES = 4_000;
 /** Entries after which the WAL is copied into the database: often and little, because a commit waits for it (about 4 ms). */
 const WAL_ENTRIES = 500;
 /** Rows of append-lines.sql. */
 const ROWS_AT_ONCE = 16;
 
-/** What the writing thread found and may do. Every function throws on failure, and then always. */
+/** What the writing thread may do. Every function throws on failure, and then always. */
 export interface Writer {
+  /** Makes entries durable, in order, numbered on from the last one; keeps their checkpoint for `tidy`. */
+  append(batch: Appended): void;
+  /** What need not be done before the answer: stores the checkpoint that came with the last batch, copies the WAL when due. */
+  tidy(): void;
+  /** Stores the last checkpoint, empties the WAL and closes. */
+  close(checkpoint: Checkpoint | null): void;
+}
+
+/** An opened ledger. The state is not kept in this thread. */
+export interface Found {
+  readonly writer: Writer;
   readonly loaded: Loaded;
   /** Which opening for writing this is; grows with each. */
   readonly epoch: number;
-  /** Makes entries durable, in order, numbered on from the last one. */
-  append(lines: Lines): void;
-  /** Takes what was appended into the writer's own state, and writes that down when it is due. */
-  fold(): void;
-  /** Writes the state down, empties the WAL and closes. */
-  close(): void;
 }
 
 interface Open {
@@ -70,41 +66,14 @@ function asCorrupt(connection: SqlConnection, error: unknown): unknown {
   }
 }
 
-/** Writes the parts of the state that changed, and the digest over all of them, in one transaction. */
-function openCheckpointer(connection: SqlConnection, from: string): (state: State, touched: Touched, end: ChainEnd) => void {
-  const put = connection.prepare(readSql("put-state"));
-  const drop = connection.prepare(readSql("drop-state"));
-  const move = connection.prepare(readSql("put-checkpoint"));
-  const readPart = prepareQuery(connection, readSql("read-part"));
-  let storedHolds = new Set(prepareQuery(connection, readSql("read-stored-holds"))().map(([key]) => String(key)));
-  const digest = openDigest(from);
-  return (state, touched, end) => {
-    connection.exec("BEGIN IMMEDIATE");
-    for (const { kind, key, json } of touchedRows(state, touched)) {
-      // Most holds come and go between two checkpoints: there is nothing to remove.
-      if (json === null && kind === "holds" && !storedHolds.has(key)) continue;
-      const before = readPart(kind, key)[0]?.[0];
-      if (before !== undefined) digest.take({ kind, key, json: String(before) });
-      if (json === null) drop.run([kind, key]);
-      else {
-        put.run([kind, key, json]);
-        digest.add({ kind, key, json });
-      }
-    }
-    storedHolds = new Set(state.holds.keys());
-    move.run([state.seq, state.at, end.hash, state.budgets_version, digest.hex()]);
-    connection.exec("COMMIT");
-  };
-}
-
 /** Opens the ledger of a prepared data directory for writing. The caller holds the directory's lock. */
-export async function openWriter(options: WorkerStart): Promise<Writer> {
+export async function openWriter(options: WorkerStart): Promise<Found> {
   const layout = layoutOf(options.directory);
   const Driver = await loadDriver(options.driver);
   const connection = openConnection(Driver, { path: layout.ledger, mode: "write", driver: options.driver });
   try {
     const opened = openLedger(connection, { headPath: layout.head, checkedAtStart: options.checkedAtStart });
-    return startWriter(opened, layout.head);
+    return { writer: startWriter(opened, layout.head), loaded: opened.loaded, epoch: opened.epoch };
   } catch (error) {
     const cause = asCorrupt(connection, error);
     connection.close();
@@ -142,6 +111,7 @@ function openAppender(connection: SqlConnection, log: { end: ChainEnd; headPath:
   return {
     end: () => end,
     append(lines: Lines): void {
+      if (lines.json.length === 0) return;
       if (lines.first !== end.seq + 1) throw new RangeError(`Entry ${lines.first} does not follow entry ${end.seq}.`);
       connection.exec("BEGIN IMMEDIATE");
       insert(lines);
@@ -152,13 +122,10 @@ function openAppender(connection: SqlConnection, log: { end: ChainEnd; headPath:
   };
 }
 
-function startWriter({ connection, loaded, epoch }: Open, headPath: string): Writer {
-  const { state } = loaded;
+function startWriter({ connection, loaded }: Open, headPath: string): Writer {
   const log = openAppender(connection, { end: loaded.end, headPath });
-  const checkpoint = openCheckpointer(connection, loaded.digest);
-  let touched = loaded.touched;
-  let unfolded: string[] = [];
-  let sinceCheckpoint = loaded.folded;
+  const store = openCheckpointer(connection, loaded.digest);
+  let due: Checkpoint | null = null;
   let sinceCopy = 0;
   let failure: unknown;
 
@@ -173,18 +140,13 @@ function startWriter({ connection, loaded, epoch }: Open, headPath: string): Wri
     }
   }
 
-  function writeCheckpoint(): void {
-    checkpoint(state, touched, log.end());
-    touched = nothingTouched();
-    sinceCheckpoint = 0;
+  function storeDue(): void {
+    if (due !== null) store(due, log.end());
+    due = null;
   }
 
-  function foldAppended(): void {
-    for (const json of unfolded) apply(state, JSON.parse(json) as Entry, touched);
-    sinceCheckpoint += unfolded.length;
-    sinceCopy += unfolded.length;
-    unfolded = [];
-    if (sinceCheckpoint >= CHECKPOINT_ENTRIES) writeCheckpoint();
+  function tidy(): void {
+    storeDue();
     if (sinceCopy < WAL_ENTRIES) return;
     // PASSIVE waits for no reader; what a reader holds up is copied the next time.
     prepareQuery(connection, "PRAGMA wal_checkpoint(PASSIVE)")();
@@ -192,22 +154,24 @@ function startWriter({ connection, loaded, epoch }: Open, headPath: string): Wri
   }
 
   function closeAll(): void {
-    foldAppended();
-    if (sinceCheckpoint > 0) writeCheckpoint();
+    storeDue();
     prepareQuery(connection, "PRAGMA wal_checkpoint(TRUNCATE)")();
     connection.close();
     log.close();
   }
 
   return {
-    loaded,
-    epoch,
-    append: (lines) =>
+    append: ({ lines, checkpoint }) =>
       once(() => {
         log.append(lines);
-        unfolded.push(...lines.json);
+        due = checkpoint;
+        sinceCopy += lines.json.length;
       }),
-    fold: () => once(foldAppended),
-    close: () => once(closeAll),
+    tidy: () => once(tidy),
+    close: (checkpoint) =>
+      once(() => {
+        due = checkpoint;
+        closeAll();
+      }),
   };
 }
