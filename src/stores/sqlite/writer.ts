@@ -15,8 +15,11 @@ import { type Loaded, lastSeq, loadLedger } from "./load.js";
 import type { Appended, Lines, WorkerStart } from "./messages.js";
 import { checkSchema, migrate, readMigrations } from "./schema.js";
 
-/** Entries after which the WAL is copied into the database: often and little, because a commit waits for it (about 4 ms). */
-const WAL_ENTRIES = 500;
+/**
+ * Entries after which the WAL is copied into the database. A commit waits for it: half of that is the two syncs, whatever
+ * is copied, so not too often; the copy is some 2 MB, so not too seldom.
+ */
+const WAL_ENTRIES = 2_000;
 /** Rows of append-lines.sql. */
 const ROWS_AT_ONCE = 16;
 
