@@ -89,15 +89,19 @@ export type Room = "go" | "cut";
  * ledger cannot be written.
  */
 export function keepCovered(needs: CallNeeds, attempt: Attempt, seen: StreamSeen): "go" | Promise<Room> {
-  if (seen.usage !== null) {
-    const add = inputBeyond(attempt, seen.usage.counts);
-    if (add.nano > 0n || add.input_tokens > 0) return coverInput(needs, attempt, { seen, add });
-  }
-  return coverOutput(needs, attempt, seen);
+  // The bill is known and is posted as it is: nothing is left to cover, and to cut now would only hide it.
+  if (seen.usage_final) return "go";
+  const input = keepInputCovered(needs, attempt, seen);
+  if (input === "go") return coverOutput(needs, attempt, seen);
+  return input.then((room) => (room === "cut" ? "cut" : coverOutput(needs, attempt, seen)));
 }
 
-async function coverInput(needs: CallNeeds, attempt: Attempt, of: { seen: StreamSeen; add: Ceiling }): Promise<Room> {
-  return (await extend(needs, attempt, of.add)) ? coverOutput(needs, attempt, of.seen) : "cut";
+/** Extends by the input that the provider has told beyond what is held for it; also for a stream that nobody reads any more. */
+export function keepInputCovered(needs: CallNeeds, attempt: Attempt, seen: StreamSeen): "go" | Promise<Room> {
+  if (seen.usage === null || seen.usage_final) return "go";
+  const add = inputBeyond(attempt, seen.usage.counts);
+  if (add.nano <= 0n && add.input_tokens <= 0) return "go";
+  return extend(needs, attempt, add).then((done) => (done ? "go" : "cut"));
 }
 
 function coverOutput(needs: CallNeeds, attempt: Attempt, seen: StreamSeen): "go" | Promise<Room> {

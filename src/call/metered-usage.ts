@@ -1,7 +1,7 @@
 /** What a stream is counted at that did not tell its usage. Money path: fails closed — it errs upwards, within what is held. */
 import { outputCalibrationKey } from "../accounting/ledger/apply.js";
 import { outputFromMeter } from "../accounting/meter/calibration.js";
-import { outputTokens, type Usage, type UsageCounts } from "../accounting/meter/usage.js";
+import { inputTokens, outputTokens, type Usage, type UsageCounts } from "../accounting/meter/usage.js";
 import type { Attempt } from "./attempt.js";
 import { hidesOutput } from "./estimate-ceiling.js";
 import type { CallNeeds, StreamSeen } from "./needs.js";
@@ -36,4 +36,16 @@ export function meteredUsage(needs: CallNeeds, attempt: Attempt, seen: StreamSee
   const counts: UsageCounts =
     output <= least ? { output_text: 0, ...input } : { ...input, reasoning: 0, output_audio: 0, output_text: output };
   return { ...seen.usage, counts, evidence: seen.metered_output > 0 ? "metered" : "estimated" };
+}
+
+/**
+ * Usage of a stream that ended before its bill was known although the provider had already told more input than is held:
+ * the input as told, and all the output that is held. Null where the hold covers what was told.
+ */
+export function usageBeyondHold(attempt: Attempt, seen: StreamSeen): Usage | null {
+  const { held } = attempt;
+  if (seen.usage === null || inputTokens(seen.usage.counts) <= held.input_tokens) return null;
+  const output = Math.max(held.output_tokens, outputTokens(seen.usage.counts));
+  const counts: UsageCounts = { ...seen.usage.counts, reasoning: 0, output_audio: 0, output_text: output };
+  return { ...seen.usage, counts, evidence: "metered" };
 }

@@ -4,10 +4,11 @@
  * owns all of this; the consumer only reads a pipe. Money path: fails closed.
  */
 import { BursarError } from "../accounting/errors.js";
+import type { PostOutcome } from "../accounting/ledger/entry.js";
 import { type Attempt, figuresOf, type Outcome, settle } from "./attempt.js";
 import { type ChunkPipe, openChunkPipe } from "./chunks.js";
-import { drainable, keepCovered } from "./extend-hold.js";
-import { meteredUsage, meterLesson } from "./metered-usage.js";
+import { drainable, keepCovered, keepInputCovered } from "./extend-hold.js";
+import { meteredUsage, meterLesson, usageBeyondHold } from "./metered-usage.js";
 import type { EventSplitter } from "./needs.js";
 import { type CallNeeds, type StreamReader, UpstreamFailure, type UpstreamReply } from "./needs.js";
 import { errorOfFailure, outcomeOfFailure } from "./settle-reply.js";
@@ -126,6 +127,8 @@ async function takeEvents(pump: Pump, raws: readonly Uint8Array[]): Promise<End 
   for (const raw of raws) {
     const forward = reader.event(raw);
     if (pipe.left) {
+      const covered = keepInputCovered(needs, attempt, reader.seen);
+      if (covered !== "go" && (await covered) === "cut") return { kind: "left" };
       if (!drainable(needs, attempt, reader.seen)) return { kind: "left" };
       continue;
     }
@@ -163,18 +166,29 @@ async function nextChunk(pump: Pump, chunk: Promise<IteratorResult<Uint8Array>>,
   return first;
 }
 
+function endedAs({ reader, pipe }: Pump, end: End): PostOutcome {
+  if (end.kind === "cut") return "cut";
+  if (reader.seen.error !== null || end.kind === "failed") return "failed";
+  return end.kind === "left" || (pipe.left && !reader.seen.terminal) ? "aborted" : "end";
+}
+
 function outcomeOf(pump: Pump, end: End): Outcome {
   const { attempt, reader } = pump;
   const { seen } = reader;
   const { response_id } = seen;
   const flags = [...seen.flags];
-  if (end.kind === "cut") return { kind: "post_held", ended: "cut", flags: [...flags, "cut"], response_id };
-  if (end.kind === "failed" && !seen.usage_final) return outcomeOfFailure(end.failure);
-  const ended = seen.error !== null ? "failed" : end.kind === "left" || (pump.pipe.left && !seen.terminal) ? "aborted" : "end";
+  const ended = endedAs(pump, end);
+  // The bill is known: it is posted, whatever it is and however the stream ended.
   if (seen.usage !== null && seen.usage_final)
     return { kind: "post", usage: seen.usage, ended, flags, response_id, ...meterLesson(attempt, seen) };
+  const beyond = usageBeyondHold(attempt, seen);
+  if (end.kind === "cut" || end.kind === "left") {
+    if (end.kind === "cut") flags.push("cut");
+    if (beyond === null) return { kind: "post_held", ended, flags, response_id };
+    return { kind: "post", usage: beyond, ended, cause: "U2", flags, response_id };
+  }
+  if (end.kind === "failed") return outcomeOfFailure(end.failure);
   if (flags.some((flag) => flag.startsWith("usage_invalid"))) return { kind: "post_held", ended, flags, response_id };
-  if (end.kind === "left") return { kind: "post_held", ended: "aborted", flags, response_id };
   const usage = meteredUsage(pump.needs, attempt, seen);
   if (seen.error === null || seen.usage === null) flags.push("no_usage");
   if (usage === null) return { kind: "post_held", ended, flags, response_id };
