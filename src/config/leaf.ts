@@ -259,6 +259,14 @@ export function zone(said: Said) {
   });
 }
 
+/** The rolling window that is meant, in the accepted form: `24h`, `rolling-24h`, `rolling 0h` (1h). Null when there is none. */
+function rollingNear(value: string): string | null {
+  const [, count, unit] = /^(?:rolling)?[ -]?(\d+) ?([mhd])$/.exec(value) ?? [];
+  if (count === undefined) return null;
+  const near = `rolling ${Math.max(1, Number(count))}${unit}`;
+  return "value" in parsed(() => parseWindow(near), "") ? near : null;
+}
+
 /** A budget's window. */
 export function window(said: Said) {
   const words = ["minute", "hour", "day", "week", "month", "quarter", "lifetime"];
@@ -270,8 +278,7 @@ export function window(said: Said) {
     "24h": "rolling 24h",
   };
   return text(said, { type: "string" }, (value): Read<Window> => {
-    const rolling = /^(?:rolling)?[ -]?(\d+ ?[mhd])$/.exec(value)?.[1]?.replace(" ", "");
-    const near = aliases[value] ?? (rolling === undefined ? closest(value, words) : `rolling ${rolling}`);
+    const near = aliases[value] ?? rollingNear(value) ?? closest(value, words);
     return parsed(() => parseWindow(value), near === null ? `Write it such as ${said.example}.` : `Did you mean ${near}?`);
   });
 }

@@ -64,6 +64,7 @@ const expected: Readonly<Record<string, readonly Told[]>> = {
     ["8:76", "budgets[0].clamp", "Write on or off"],
   ],
   "31-empty": [["1:1", "", "It has the keys version"]],
+  "32-window-zero": [["5:43", "budgets[0].window", "Did you mean rolling 1h?"]],
 };
 
 test("every wrong file has its expectation, and there are at least 25", () => {
