@@ -78,6 +78,17 @@ test.each([
   await desk.close();
 });
 
+test.each(["budget raise", "budget lower"])("%s shows how a JSON number is written as text", async (command) => {
+  const desk = await openTestDesk();
+  await expect(desk.ask(command, { name: "day", amount: 10 })).rejects.toMatchObject({
+    code: "invalid_request",
+    message: 'The request is not right. amount: write it as text: "10".',
+  });
+  await expect(desk.ask(command, { name: "day" })).rejects.toMatchObject({ message: expect.not.stringContaining("as text") });
+  expect(desk.ledger.state().budgets.get("day")?.raises).toEqual([]);
+  await desk.close();
+});
+
 test("an unknown budget is named, with those that exist; an end that has passed or is no instant is refused", async () => {
   const desk = await openTestDesk();
   await expect(desk.ask("budget raise", { name: "dya", amount: "1" })).rejects.toMatchObject({

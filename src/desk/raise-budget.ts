@@ -8,9 +8,15 @@ import { type Actor, type Command, defineCommand } from "./command.js";
 import type { DeskNeeds } from "./needs.js";
 import { readUntil } from "./until.js";
 
+/** A JSON number is a float, which money never is. Undefined leaves anything else to the schema's own words. */
+const writtenAsText = ({ input: given }: { readonly input?: unknown }): string | undefined =>
+  typeof given === "number" ? `write it as text: "${given}"` : undefined;
+
 const input = z.strictObject({
   name: z.string().describe("name of the budget"),
-  amount: z.string().describe("how much, in the budget's unit: 10 or 0.50 (dollars), 2M or 200k (tokens, requests)"),
+  amount: z
+    .string({ error: writtenAsText })
+    .describe("how much, in the budget's unit: 10 or 0.50 (dollars), 2M or 200k (tokens, requests)"),
   until: z.string().optional().describe("when it ends: 2h, 7d or an instant; without it, it stays"),
   reason: z.string().trim().min(1).max(1000).default("not given").describe("kept with the change"),
 });
