@@ -47,7 +47,7 @@ export function startBox(of: { url: string; facts: ServerFacts; budgets: readonl
     ],
     ["TypeScript", `new OpenAI({ baseURL: "${url}/v1", apiKey: "${key}" })`],
     ["Python", `OpenAI(base_url="${url}/v1", api_key="${key}")`],
-    ["Claude Code", `ANTHROPIC_BASE_URL=${url} claude`],
+    ["Claude Code", `ANTHROPIC_BASE_URL=${url} ANTHROPIC_AUTH_TOKEN=${key} claude`],
     ["By agent", `${url}/agents/NAME/v1 as base URL names the agent`],
     ["", ""],
     ["Demo fleet", "npm run demo (always simulated, own data directory)"],
