@@ -10,6 +10,11 @@ export interface BillLine {
   readonly key: string | null;
   readonly status: number;
   readonly ended: string;
+  readonly model: string;
+  readonly dialect: string;
+  readonly stream: boolean;
+  /** Misbehaviours that were shown, as `x-sim-fault` writes them. */
+  readonly faults: readonly string[];
   readonly input: number;
   readonly output: number;
   readonly nano: bigint;

@@ -24,6 +24,10 @@ const line = (over: Partial<BillLine> = {}): BillLine => ({
   key: "k1",
   status: 200,
   ended: "end",
+  model: "gpt-4o",
+  dialect: "openai-chat",
+  stream: true,
+  faults: [],
   input: 90,
   output: 20,
   nano: 700n,
@@ -31,11 +35,11 @@ const line = (over: Partial<BillLine> = {}): BillLine => ({
 });
 
 /** One call with these entries and these lines of the bill. */
-function tallyOf(entries: readonly Draft[], bill: readonly BillLine[], status = 200): Tally {
+function tallyOf(entries: readonly Draft[], bill: readonly BillLine[], saw: { status?: number; left?: boolean } = {}): Tally {
   const calls = new Map<string, CallAccount>();
   for (const entry of entries) foldEntry(calls, { call_id: "c", attempt_id: "c.1", seq: 1, at: 0, ...entry } as unknown as Entry);
   const tally = emptyTally();
-  countPage(tally, { seen: [{ key: "k1", call_id: "c", status, left: false }], calls, bill });
+  countPage(tally, { seen: [{ key: "k1", call_id: "c", status: 200, left: false, ...saw }], calls, bill });
   return tally;
 }
 
@@ -44,6 +48,9 @@ function failed(tally: Tally): readonly string[] {
   return checksOf({ tally, verified }).flatMap((check) => (check.ok ? [] : [check.name]));
 }
 
+const FAILED = line({ id: "r0", status: 500, ended: "refused", input: 0, output: 0, nano: 0n });
+const RESET = line({ ended: "reset", nano: 1001n });
+const UNTOLD = line({ faults: ["no-usage"], input: 101 });
 const EXACT = "bill − posted = 0 where usage arrived";
 const COVERED = "posted ≥ bill, or a named overrun, where it did not";
 
@@ -56,9 +63,18 @@ test.each([
   ["one nano-dollar too much", [held, posted({ nano: "701" })], [line()], EXACT],
   ["another response's id", [held, posted({ response_id: "r2" })], [line()], EXACT],
   ["a voided call that was billed", [held, { type: "call.voided", proof: "not_sent" }], [line()], EXACT],
-  ["metered below the bill", [held, posted({ evidence: "metered", nano: "699" })], [line()], COVERED],
-  ["held below the bill", [held, { type: "call.presumed", reason: "reset" }], [line({ nano: 1001n })], COVERED],
-  ["more than unknown input explains", [held, posted({ evidence: "estimated", nano: "600" })], [line({ input: 101 })], COVERED],
+  ["an estimate where usage arrived", [held, posted({ evidence: "estimated", nano: "701" })], [line()], EXACT],
+  [
+    "an estimate where usage arrived at a second try",
+    [held, posted({ evidence: "estimated", nano: "701" })],
+    [FAILED, line()],
+    EXACT,
+  ],
+  ["an abort that nobody asked for", [held, posted({ evidence: "metered", outcome: "aborted", nano: "699" })], [line()], EXACT],
+  ["a hold kept where usage arrived", [held, { type: "call.presumed", reason: "reset" }], [line()], EXACT],
+  ["metered below the bill", [held, posted({ evidence: "metered", nano: "699" })], [line({ faults: ["no-usage"] })], COVERED],
+  ["held below the bill", [held, { type: "call.presumed", reason: "reset" }], [RESET], COVERED],
+  ["more than unknown input explains", [held, posted({ evidence: "estimated", nano: "600" })], [UNTOLD], COVERED],
   ["a hold without an end", [held], [], "nothing is pending"],
 ] as const)("%s is found", (_, entries, bill, name) => {
   const tally = tallyOf(entries, bill);
@@ -80,13 +96,46 @@ test("a bill for a call that the log does not know is found", () => {
   expect(failed(tallyOf([held, posted()], [line(), line({ key: "other", id: "r9" })]))).toEqual([COVERED]);
 });
 
-test("what is in flight at a cut, and input that no reply told, are named and no failure", () => {
-  const cut = tallyOf([held, posted({ evidence: "presumed", outcome: "cut", nano: "1000" })], [line({ nano: 1100n })]);
-  expect(failed(cut)).toEqual([]);
-  expect(cut.beyond.get("U3")).toEqual({ calls: 1, nano: 100n });
-  const input = tallyOf([held, posted({ evidence: "estimated", nano: "600" })], [line({ input: 120, nano: 720n })]);
-  expect(failed(input)).toEqual([]);
-  expect(input.beyond.get("U2")).toEqual({ calls: 1, nano: 120n });
+test("input that no reply told is named and no failure", () => {
+  const told = tallyOf([held, posted({ evidence: "estimated", nano: "600" })], [line({ ...UNTOLD, input: 120, nano: 720n })]);
+  expect(failed(told)).toEqual([]);
+  expect(told.beyond.get("U2")).toEqual({ calls: 1, nano: 120n });
+});
+
+// gpt-4o: an output token costs 10,000 nano-dollars, one of input 2,500.
+const SLICE_NANO = 10_240_000n;
+const CUT = posted({ evidence: "presumed", outcome: "cut", nano: "1000000", usage: { input_fresh: 90, output_text: 50 } });
+const ABORTED = { ...CUT, outcome: "aborted" };
+
+test.each([
+  ["a cut", CUT, {}],
+  ["a client that left", ABORTED, { left: true }],
+])("what is in flight at %s is named and no failure, one slice of output at most", (_, entry, saw) => {
+  const bill = (over: Partial<BillLine>) => [line({ ended: "left", ...over })];
+  const one = tallyOf([held, entry], bill({ output: 51, nano: 1_010_000n }), saw);
+  expect(failed(one)).toEqual([]);
+  expect(one.beyond.get("U3")).toEqual({ calls: 1, nano: 10_000n });
+  expect(failed(tallyOf([held, entry], bill({ output: 50 + 1024, nano: 1_000_000n + SLICE_NANO }), saw))).toEqual([]);
+  const more = tallyOf([held, entry], bill({ output: 50 + 1025, nano: 1_010_000n + SLICE_NANO }), saw);
+  expect(failed(more)).toEqual([COVERED]);
+  expect(more.unexplained).toEqual({ calls: 1, nano: SLICE_NANO + 10_000n });
+});
+
+test("input is never in flight: where output is counted in full, or its model has no price, a shortfall is found", () => {
+  const short = { ended: "left", nano: 1_002_500n } as const;
+  expect(failed(tallyOf([held, CUT], [line({ ...short, input: 91, output: 50 })]))).toEqual([COVERED]);
+  expect(failed(tallyOf([held, CUT], [line({ ...short, input: 95, output: 20 })]))).toEqual([COVERED]);
+  expect(failed(tallyOf([held, CUT], [line({ ...short, output: 51, model: "unheard-of" })]))).toEqual([COVERED]);
+  // An Anthropic stream told its input before the gateway hung up; OpenAI's had not.
+  const untold = line({ ...short, input: 120, output: 50 });
+  expect(failed(tallyOf([held, CUT], [{ ...untold, dialect: "anthropic-messages" }]))).toEqual([COVERED]);
+  expect(tallyOf([held, CUT], [untold]).beyond.get("U2")).toEqual({ calls: 1, nano: 2_500n });
+});
+
+test("a cut is no usage that arrived, although the provider had sent everything by then", () => {
+  const tally = tallyOf([held, CUT], [line({ nano: 900_000n })]);
+  expect(failed(tally)).toEqual([]);
+  expect(tally.unsure).toMatchObject({ calls: 1, covered: 1 });
 });
 
 test("a refusal although there is room is found, one at the edge is not", () => {
@@ -101,8 +150,8 @@ test("a refusal although there is room is found, one at the edge is not", () => 
     held: "3",
     requested,
   });
-  expect(failed(tallyOf([refused("3")], [], 402))).toEqual(["no refusal was false"]);
-  const right = tallyOf([refused("4")], [], 402);
+  expect(failed(tallyOf([refused("3")], [], { status: 402 }))).toEqual(["no refusal was false"]);
+  const right = tallyOf([refused("4")], [], { status: 402 });
   expect(failed(right)).toEqual([]);
   expect(right.refused.get("org")).toEqual({ final: 1, waiting: 0 });
 });

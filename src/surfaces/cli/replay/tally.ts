@@ -3,6 +3,7 @@
  * Money path: fails closed — a billed call that no entry explains is a finding.
  */
 import type { OverrunCause } from "../../../accounting/ledger/entry.js";
+import { inFlightNano, usageArrived } from "./bill-line.js";
 import type { BillLine } from "./books.js";
 import type { AttemptAccount, CallAccount } from "./call-account.js";
 import type { Seen } from "./traffic.js";
@@ -36,7 +37,7 @@ export interface Tally {
   unanswered: number;
   readonly spent: Sum;
   readonly bill: Sum;
-  /** Calls whose usage arrived: `difference` is bill − posted, and `wrong` how many are off or name another response. */
+  /** Calls whose usage arrived, by the bill or by the ledger's word: `difference` is bill − posted, and `wrong` how many are off or name another response. */
   readonly exact: Sum & { difference: bigint; wrong: number };
   /** Calls whose usage did not arrive: what is counted (posted, or held where presumed), what was billed. */
   readonly unsure: Sum & { billed: bigint; covered: number };
@@ -142,15 +143,24 @@ function compareSure(tally: Tally, call: CallAccount, of: { counted: bigint; lin
   find(tally, `${call.call_id}: posted ${counted} nano, billed ${billed} nano, response ${strange?.response_id ?? "as billed"}`);
 }
 
+/** Output tokens that the ledger counts an attempt at. */
+function outputCounted(attempt: AttemptAccount): number {
+  if (attempt.state === "posted") return attempt.output;
+  return attempt.state === "presumed" ? attempt.held_output : 0;
+}
+
 /**
- * Why a bill can exceed what is counted without anybody being able to know: tokens in flight at the cut (U3), or, where
- * no usage told it, input beyond its estimate (U2), and then by no more than that input's part of the bill.
+ * Why a bill can exceed what is counted without anybody being able to know: output in flight when the gateway hung up
+ * (U3), at most a slice of it, or, where no usage told it, input beyond its estimate (U2), and then by no more than that
+ * input's part of the bill. An Anthropic stream tells its input first, so whoever hangs up on one knows it.
  */
 function causeBeyond(attempts: readonly AttemptAccount[], lines: readonly BillLine[], short: bigint): OverrunCause | null {
-  if (attempts.some(({ outcome }) => outcome === "cut" || outcome === "aborted")) return "U3";
+  const hungUp = attempts.some(({ outcome }) => outcome === "cut" || outcome === "aborted");
+  const counted = attempts.reduce((all, attempt) => all + outputCounted(attempt), 0);
+  if (hungUp && short <= inFlightNano(lines, counted)) return "U3";
   const held = Math.max(...attempts.map((attempt) => attempt.held_input));
   const beyond = lines.find((line) => line.input > held);
-  if (beyond === undefined) return null;
+  if (beyond === undefined || (hungUp && beyond.stream && beyond.dialect === "anthropic-messages")) return null;
   return short * BigInt(beyond.input) <= beyond.nano * BigInt(beyond.input - held) ? "U2" : null;
 }
 
@@ -180,7 +190,18 @@ function compareUnsure(
   );
 }
 
-function countCall(tally: Tally, call: CallAccount, lines: readonly BillLine[]): void {
+/**
+ * Did the provider hand out the usage of all that it billed to a gateway that read on? Then the ledger's own word for its
+ * evidence does not matter. A cut is the gateway's: it hangs up before the usage, whatever the provider had sent by then.
+ */
+function mustKnow(attempts: readonly AttemptAccount[], lines: readonly BillLine[]): boolean {
+  const billed = lines.filter(({ nano }) => nano > 0n);
+  return billed.length > 0 && billed.every(usageArrived) && attempts.every(({ outcome }) => outcome !== "cut");
+}
+
+/** `read`: the client read the answer to its end. */
+function countCall(tally: Tally, call: CallAccount, of: { lines: readonly BillLine[]; read: boolean }): void {
+  const { lines } = of;
   const attempts = [...call.attempts.values()];
   let billed = 0n;
   for (const line of lines) billed += line.nano;
@@ -195,7 +216,7 @@ function countCall(tally: Tally, call: CallAccount, lines: readonly BillLine[]):
   agent.spent += counted;
   if (call.refusal !== null) agent.refused += 1;
   tally.agents.set(call.agent, agent);
-  if (attempts.every(isSure)) compareSure(tally, call, { counted, lines, billed });
+  if (attempts.every(isSure) || (of.read && mustKnow(attempts, lines))) compareSure(tally, call, { counted, lines, billed });
   else compareUnsure(tally, call, { counted, lines, billed });
 }
 
@@ -225,7 +246,7 @@ export function countPage(
     countSeen(tally, seen, call);
     if (call !== undefined) {
       linesByKey.delete(seen.key);
-      countCall(tally, call, lines);
+      countCall(tally, call, { lines, read: seen.status !== null && !seen.left });
     }
   }
   for (const [key, lines] of linesByKey) {
