@@ -68,7 +68,7 @@ async function agree(operations: readonly (typeof operation extends fc.Arbitrary
   for (const step of operations) {
     if (step.kind === "wait") clock.move(step.hours * 3_600_000);
     else if (step.kind === "raise") {
-      oracle.raised.set(step.budget.name, (oracle.raised.get(step.budget.name) ?? 0) + step.by);
+      oracle.raise(step.budget, step.by);
       await ledger.apply([
         { type: "raise", budget: step.budget.name, amount: BigInt(step.by), until: null, actor: "t", reason: "t" },
       ]);

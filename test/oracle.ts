@@ -57,6 +57,11 @@ export class Oracle {
     return Math.max(0, budget.limit + (this.raised.get(budget.name) ?? 0));
   }
 
+  /** Lowering ends at a limit of nothing. */
+  raise(budget: OracleBudget, by: number): void {
+    this.raised.set(budget.name, (this.raised.get(budget.name) ?? 0) + Math.max(by, -this.limit(budget)));
+  }
+
   /** True when admitted. */
   hold(id: string, call: OracleCall, now: number): boolean {
     for (const budget of this.budgets) {

@@ -116,6 +116,12 @@ export function boundAttempt(query: BoundQuery): Bound {
   const { counted } = query;
   const estimated = boundedInput(query, counted, price);
   const cap = outputCap(query, price);
+  if (!Number.isSafeInteger(cap * request.choices)) {
+    throw new BursarError(
+      "invalid_request",
+      `${request.choices} answers of up to ${cap} tokens are more than can be counted. Lower max_tokens or n.`,
+    );
+  }
   const sliced = request.stream && !strict && !hidesOutput(request, price) && cap * request.choices > OUTPUT_SLICE;
   const hard = isHard(query.views);
   const { service_tier } = request;

@@ -126,6 +126,10 @@ function amountOf(limit: BudgetInFile["limit"]): { readonly unit: Unit; readonly
   return { unit: "tokens", limit: limit.tokens ?? 0n };
 }
 
+/** Groups of one window by default. Those of a lifetime never end (tasks, mostly), so that many more must fit. */
+const WINDOW_ACCOUNTS = 10_000;
+const LIFETIME_ACCOUNTS = 1_000_000;
+
 function budgetOf(file: ConfigFile, said: BudgetInFile): Budget {
   return {
     name: said.name,
@@ -140,7 +144,7 @@ function budgetOf(file: ConfigFile, said: BudgetInFile): Budget {
     ceiling: said.ceiling,
     clamp: said.clamp,
     on_unknown_price: said.on_unknown_price,
-    accounts_max: said.accounts_max,
+    accounts_max: said.accounts_max ?? (said.window.kind === "lifetime" ? LIFETIME_ACCOUNTS : WINDOW_ACCOUNTS),
   };
 }
 

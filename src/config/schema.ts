@@ -213,13 +213,15 @@ const budget = () =>
       ]),
       "deny",
     ),
-    accounts_max: the.withDefault(
-      the.whole(
-        { about: "Most accounts in one window; later groups share `other`.", example: "10000" },
-        { min: 1, max: 1_000_000 },
-      ),
-      "10000",
-    ),
+    accounts_max: the
+      .whole(
+        {
+          about: "Most accounts in one window; later groups share `other`. Left out: 10000, for lifetime 1000000.",
+          example: "10000",
+        },
+        { min: 1, max: 10_000_000 },
+      )
+      .optional(),
     ...budgetLater(),
   });
 

@@ -236,12 +236,14 @@ export async function openServer(options: AssembleOptions): Promise<RunningServe
   const core = await openCore(options);
   const { config, tell } = options;
   const fault = (error: unknown): void => tell?.("Bursar failed on a request.", error);
+  const anyKey = (): boolean => core.providing().config.keys.some((key) => key.token === null);
   const control = openControl({
     table: DESK_TABLE,
     needs: core.desk,
     auth: {
       adminToken: () => core.providing().config.server.admin_token?.reveal() ?? null,
       findKey: (token) => core.providing().identify(token),
+      anyKey,
     },
     fault,
   });
@@ -253,6 +255,7 @@ export async function openServer(options: AssembleOptions): Promise<RunningServe
       road: core.road,
       dialects: core.dialects,
       identify: (token) => core.providing().identify(token),
+      anyKey,
       control: control.listener,
       newId: openCallIds(),
       fault,

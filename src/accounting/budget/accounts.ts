@@ -39,9 +39,10 @@ function escapePart(value: string): string {
   return value.replace(/[%/,]/g, (char) => `%${char.charCodeAt(0).toString(16)}`);
 }
 
-/** Account id without its window: budget, unit, window kind and group. */
+/** Account id without its window: budget, unit, window kind, what it is split by, and the group. */
 export function chainId(budget: Budget, group: readonly string[]): string {
-  return `${escapePart(budget.name)}:${budget.unit}:${windowName(budget.window)}/${group.map(escapePart).join(",")}`;
+  const per = budget.per.length === 0 ? "" : `:${budget.per.join("+")}`;
+  return `${escapePart(budget.name)}:${budget.unit}${per}:${windowName(budget.window)}/${group.map(escapePart).join(",")}`;
 }
 
 /** One part of a key: its length goes first, so that no two lists of parts make the same key. */
@@ -121,8 +122,8 @@ function stepOf(state: State, covered: Covered, now: number, memo: Memo): PathSt
     }
   }
   const { name, unit, count } = budget;
-  const id = account?.id ?? `${chain}/${window}`;
-  const opening = { id, budget: name, unit, count, group, window_start: start, window_end: end };
+  // An account that is open goes on as it was opened: what it counts does not change under what it has counted.
+  const opening = account ?? { id: `${chain}/${window}`, budget: name, unit, count, group, window_start: start, window_end: end };
   covered.last = { budget: covered.state, opening, account };
   return covered.last;
 }

@@ -1,3 +1,4 @@
+import { limitAt } from "../budget/accounts.js";
 import type { Budget } from "../budget/budget.js";
 import type { DeclareCommand, RaiseCommand } from "./command.js";
 import type { DecideWith, Decision } from "./decision.js";
@@ -66,6 +67,9 @@ export function decideRaise(state: State, command: RaiseCommand, using: DecideWi
     return { entries: [], path: [], refusal: { code: "invalid_request", message } };
   }
   const { budget, actor, reason, until } = command;
-  const change = { kind: "raised" as const, amount: String(command.amount), until };
+  const limit = limitAt(known, using.now) ?? 0n;
+  // Lowering ends at nothing: what was taken off below it would have to be raised again before a raise shows.
+  const amount = limit + command.amount < 0n ? -limit : command.amount;
+  const change = { kind: "raised" as const, amount: String(amount), until };
   return { entries: [{ seq: state.seq + 1, at: using.now, type: "budget.changed", budget, change, actor, reason }], path: [] };
 }

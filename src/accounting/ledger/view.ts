@@ -13,7 +13,7 @@ export function viewOf(state: State, step: PathStep, now: number): AccountView {
     budget: budget.name,
     group: step.opening.group,
     unit: budget.unit,
-    count: budget.count,
+    count: step.opening.count,
     mode: budget.mode,
     limit,
     used: standing.used,

@@ -23,6 +23,17 @@ export interface PromptSizes {
   /** Bytes of each tool's declaration as sent. */
   readonly tools: readonly number[];
   readonly media: readonly MediaSize[];
+  /** The whole request as sent; absent where only texts are sized. */
+  readonly sent?: SentBody;
+}
+
+/** A request's body, as far as it tells what texts, tools and media leave out. */
+export interface SentBody {
+  readonly bytes: number;
+  /** Nothing but ASCII in it: then every other character of a text stands there as `\uXXXX`. */
+  readonly ascii: boolean;
+  /** Bytes of keys, roles, ids and punctuation that such a request has by its form. */
+  readonly frame: number;
 }
 
 /** Tokens of a prompt before any safety factor. */
@@ -30,7 +41,10 @@ export interface PromptTokens {
   readonly tokens: number;
   /** Counted by the provider's own tokenizer, and nothing but text in it. */
   readonly exact: boolean;
-  /** UTF-8 bytes of the texts and tools, framing and media at their token bounds: no byte-level tokenizer makes more of it. */
+  /**
+   * UTF-8 bytes of the texts and tools, or of the whole body without inline media if that is known and more; framing and
+   * media at their token bounds on top. No byte-level tokenizer makes more of it.
+   */
   readonly bytes: number;
   /** Kinds of media whose tokens nothing bounds. */
   readonly unbounded: readonly MediaSize["kind"][];
@@ -106,14 +120,41 @@ function framingTokens(sizes: PromptSizes, canonical: string): number {
   return framing.prompt + sizes.messages * framing.message + tools;
 }
 
-function utf8Length(text: string): number {
-  let bytes = 0;
-  for (let index = 0; index < text.length; index++) {
-    const code = text.charCodeAt(index);
-    // A surrogate is half of a character of four bytes; a lone one is sent as three.
-    bytes += code < 0x80 ? 1 : code < 0x800 ? 2 : code >= 0xd800 && code < 0xe000 ? (paired(text, index, code) ? 2 : 3) : 3;
+interface TextBytes {
+  /** UTF-8 bytes. */
+  readonly utf8: number;
+  /** Bytes that a JSON string of it takes more than that at least, whoever wrote it. */
+  readonly escapes: number;
+}
+
+// A character outside the basic plane is two `\uXXXX`.
+const ESCAPED_UNIT = 6;
+const SHORT_ESCAPES = "\b\t\n\f\r";
+
+function escapeOf(code: number): number {
+  if (code === 0x22 || code === 0x5c) return 1;
+  return code >= 0x20 ? 0 : SHORT_ESCAPES.includes(String.fromCharCode(code)) ? 1 : ESCAPED_UNIT - 1;
+}
+
+/** One walk over each text. `ascii`: the body spells other characters as escapes. */
+function bytesOf(texts: readonly string[], ascii: boolean): TextBytes {
+  let utf8 = 0;
+  let escapes = 0;
+  for (const text of texts) {
+    for (let index = 0; index < text.length; index++) {
+      const code = text.charCodeAt(index);
+      if (code < 0x80) {
+        utf8 += 1;
+        if (code <= 0x5c) escapes += escapeOf(code);
+        continue;
+      }
+      // A surrogate is half of a character of four bytes; a lone one is sent as three.
+      const bytes = code < 0x800 ? 2 : code >= 0xd800 && code < 0xe000 && paired(text, index, code) ? 2 : 3;
+      utf8 += bytes;
+      if (ascii) escapes += ESCAPED_UNIT - bytes;
+    }
   }
-  return bytes;
+  return { utf8, escapes };
 }
 
 function paired(text: string, index: number, code: number): boolean {
@@ -135,6 +176,31 @@ function mediaOf(
   return { tokens, unbounded };
 }
 
+// base64 writes three bytes as four characters; where the padding is left out this is what it is without.
+function inlineBytes(media: readonly MediaSize[]): number {
+  return media.reduce((total, { bytes }) => total + Math.ceil(((bytes ?? 0) * 4) / 3), 0);
+}
+
+// Writers of JSON differ: some escape slashes (1 to 2 % of prose and of base64) or put spaces between fields.
+const WRITERS_SLACK_PERCENT = 4;
+const RESIDUAL_BYTES_PER_TOKEN = 4;
+
+interface Leftover {
+  /** The body without inline media. */
+  readonly bytes: number;
+  /** Bytes that no text, tool, medium or framing accounts for: a model may read them all the same. */
+  readonly residual: number;
+}
+
+function leftover(sizes: PromptSizes, text: TextBytes, toolBytes: number): Leftover {
+  if (sizes.sent === undefined) return { bytes: 0, residual: 0 };
+  const inline = inlineBytes(sizes.media);
+  const bytes = Math.max(0, sizes.sent.bytes - inline);
+  const slack = Math.floor(((text.utf8 + inline) * WRITERS_SLACK_PERCENT) / 100);
+  const known = text.utf8 + text.escapes + toolBytes + sizes.sent.frame + slack;
+  return { bytes, residual: Math.max(0, bytes - known) };
+}
+
 /**
  * Tokens of a prompt for a canonical `provider/model`: counted where an encoding is loaded and the texts are short,
  * estimated otherwise. Pure; the estimate takes about 10 ms a megabyte.
@@ -148,10 +214,13 @@ export function estimatePrompt(sizes: PromptSizes, canonical: string, tokenizers
   const tools = Math.ceil((toolBytes * 10 * rule.estimate_percent) / (TOOL_BYTES_TENTHS * 100));
   const framing = framingTokens(sizes, canonical);
   const media = mediaOf(sizes, canonical);
+  const text = bytesOf(sizes.texts, sizes.sent?.ascii ?? false);
+  const rest = leftover(sizes, text, toolBytes);
+  const unread = Math.ceil((rest.residual * rule.estimate_percent) / (RESIDUAL_BYTES_PER_TOKEN * 100));
   return {
-    tokens: texts + tools + framing + media.tokens,
-    exact: rule.exact && counted !== null && sizes.tools.length === 0 && sizes.media.length === 0,
-    bytes: sizes.texts.reduce((total, text) => total + utf8Length(text), 0) + toolBytes + framing + media.tokens,
+    tokens: texts + tools + framing + media.tokens + unread,
+    exact: rule.exact && counted !== null && sizes.tools.length === 0 && sizes.media.length === 0 && rest.residual === 0,
+    bytes: Math.max(text.utf8 + toolBytes, rest.bytes) + framing + media.tokens,
     unbounded: media.unbounded,
   };
 }

@@ -3,6 +3,7 @@ import { createHash, timingSafeEqual } from "node:crypto";
 import { BursarError } from "../../accounting/errors.js";
 import type { KeyIdentity } from "../../call/identify.js";
 import type { Actor, Permission } from "../../desk/command.js";
+import { whyStranger } from "../stranger.js";
 
 /** How the control plane knows people and keys. */
 export interface ControlAuth {
@@ -10,6 +11,8 @@ export interface ControlAuth {
   adminToken(): string | null;
   /** The identity behind a data-plane key, or null. */
   findKey(token: string): KeyIdentity | null;
+  /** Is any token a key (no configuration file)? Then only this machine's own requests are let in. */
+  anyKey?(): boolean;
 }
 
 /** What authorization looks at. */
@@ -19,10 +22,6 @@ export interface Visitor {
   readonly remote: string | null;
 }
 
-const LOOPBACK_HOST = /^(localhost|127\.0\.0\.1|\[::1\])(:\d{1,5})?$/i;
-const LOOPBACK_REMOTE = /^(::1|(::ffff:)?127\.\d{1,3}\.\d{1,3}\.\d{1,3})$/;
-/** Headers that a proxy adds: behind one, the socket's other end is not who asks. */
-const PROXY_HEADERS = ["forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via"];
 const KEY_HEADERS = ["x-api-key", "x-goog-api-key", "api-key"];
 const TOKEN_MAX = 4_096;
 
@@ -36,18 +35,8 @@ function same(one: string, other: string): boolean {
   return timingSafeEqual(digest(one), digest(other));
 }
 
-/** Why a request without a token is not one of this machine's own, or null when it is. */
 function stranger({ headers, remote }: Visitor): string | null {
-  if (remote === null || !LOOPBACK_REMOTE.test(remote)) return "it does not come from this machine";
-  const host = headers.get("host") ?? "";
-  // A page of another site that resolves its own name to 127.0.0.1 (DNS rebinding) still sends that name as Host.
-  if (!LOOPBACK_HOST.test(host)) return "its Host is not a loopback name";
-  const site = headers.get("sec-fetch-site");
-  if (site !== null && site !== "same-origin" && site !== "none") return "it comes from another site";
-  const origin = headers.get("origin");
-  if (origin !== null && origin !== `http://${host}`) return "it comes from another site";
-  if (PROXY_HEADERS.some((name) => headers.has(name))) return "it comes through a proxy";
-  return null;
+  return whyStranger({ header: (name) => headers.get(name), remote });
 }
 
 function admin(auth: ControlAuth, visitor: Visitor): Actor {
@@ -72,6 +61,9 @@ function keyHolder(auth: ControlAuth, visitor: Visitor): Actor {
   const token =
     bearer(visitor.headers) ?? KEY_HEADERS.map((name) => visitor.headers.get(name)).find((value) => value !== null) ?? null;
   const key = token === null || token.length > TOKEN_MAX ? null : auth.findKey(token.trim());
+  const why = auth.anyKey?.() === true ? stranger(visitor) : null;
+  if (why !== null)
+    throw new BursarError("forbidden", `Without a configuration file only this machine itself is served, and ${why}.`);
   if (key !== null) return { name: `key:${key.name}`, key };
   throw new BursarError("unauthorized", "The key is missing or not known. Send a data-plane key as Authorization: Bearer KEY.");
 }

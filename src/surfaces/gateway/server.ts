@@ -11,6 +11,7 @@ import type { CallReply } from "../../call/reply.js";
 import type { Road } from "../../call/run-call.js";
 import { presentedToken, SECRET_HEADERS } from "../credential.js";
 import { replyHeaders, statusOf } from "../reply-headers.js";
+import { whyStranger } from "../stranger.js";
 import { readBody } from "./read-body.js";
 import { type DataRoute, routeOf } from "./route.js";
 
@@ -23,6 +24,8 @@ export interface GatewayOptions {
   readonly dialects: ReadonlyMap<DialectName, Dialect>;
   /** The identity behind a token, or null. Read on every request: keys may change with the file. */
   readonly identify: (token: string) => KeyIdentity | null;
+  /** Is any token a key (no configuration file)? Then only this machine's own requests are let in. */
+  readonly anyKey: () => boolean;
   /** Everything that is no call: health, dashboard, control API. */
   readonly control: (request: IncomingMessage, response: ServerResponse) => void;
   readonly newId: () => string;
@@ -44,11 +47,18 @@ const CHECK_INTERVAL_MS = 5_000;
 const KEEP_ALIVE_MS = 65_000;
 const HEADER_BYTES_MAX = 16_384;
 
+/** Header bytes as UTF-8 where they are (node reads them as latin1), so that a name is the same in path, body and header. */
+function headerText(value: string): string {
+  if (/^[\x20-\x7e\t]*$/.test(value)) return value;
+  const text = Buffer.from(value, "latin1").toString("utf8");
+  return text.includes("\ufffd") ? value : text;
+}
+
 function plainHeaders(request: IncomingMessage): Record<string, string> {
   const headers: Record<string, string> = {};
   for (const [name, value] of Object.entries(request.headers)) {
     if (SECRET_HEADERS.has(name) || value === undefined) continue;
-    headers[name] = Array.isArray(value) ? value.join(", ") : value;
+    headers[name] = headerText(Array.isArray(value) ? value.join(", ") : value);
   }
   return headers;
 }
@@ -91,6 +101,18 @@ function writeReply(response: ServerResponse, reply: CallReply, key: KeyIdentity
   response.end(reply.body);
 }
 
+/** Any key is let in, so a web page of another site must not reach it by the browser of somebody here. */
+function refuseStranger(request: IncomingMessage): void {
+  const header = (name: string): string | null => {
+    const value = request.headers[name];
+    return value === undefined ? null : String(value);
+  };
+  const why = whyStranger({ header, remote: request.socket.remoteAddress ?? null });
+  if (why === null) return;
+  const message = `Without a configuration file only this machine itself is served, and ${why}. Write a bursar.yaml with keys.`;
+  throw new BursarError("forbidden", message);
+}
+
 async function serveCall(
   options: GatewayOptions,
   of: { request: IncomingMessage; response: ServerResponse; route: DataRoute; query: string; agent?: string },
@@ -102,6 +124,7 @@ async function serveCall(
     if (!response.writableFinished) left.abort();
   });
   try {
+    if (options.anyKey()) refuseStranger(request);
     const token = presentedToken(request.headers);
     const key = token === null ? null : options.identify(token);
     if (key === null) {
