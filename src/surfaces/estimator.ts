@@ -3,6 +3,7 @@
  * keep the promise. Counting by the real tokenizer costs milliseconds a prompt, more than the rest of the road together,
  * so the quick estimate with its learned ratio is used, and a count only where the estimate would refuse.
  */
+import { isAscii } from "node:buffer";
 import { type EncodingName, tokenRuleOf } from "../accounting/meter/count-tokens.js";
 import { estimatePrompt, type MediaSize, type PromptSizes } from "../accounting/meter/prompt.js";
 import type { ParsedRequest, Part } from "../call/message.js";
@@ -27,17 +28,50 @@ function mediaOf(part: Part): MediaSize | null {
   return { kind: part.kind, bytes: part.bytes, by_reference: part.by_reference, ...detail };
 }
 
+// Bytes of JSON around what is read, as our recorded clients write it: model, caps and options of the whole request; a
+// message's role; a text's part; a call's, result's or medium's type, id and names. More than that is taken to be read.
+const FRAME_REQUEST = 400;
+const FRAME_MESSAGE = 48;
+const FRAME_TEXT = 32;
+const FRAME_OTHER = 112;
+
 function sizesOf(request: ParsedRequest): PromptSizes {
   const texts: string[] = [];
   const media: MediaSize[] = [];
+  let frame = FRAME_REQUEST + request.messages.length * FRAME_MESSAGE;
   for (const part of [...request.system, ...request.messages.flatMap((message) => message.parts)]) {
     const text = textOf(part);
     if (text !== null) texts.push(text);
     const medium = mediaOf(part);
     if (medium !== null) media.push(medium);
+    frame += part.kind === "text" ? FRAME_TEXT : part.kind === "unknown" ? 0 : FRAME_OTHER;
   }
   const messages = request.messages.length + (request.system.length > 0 ? 1 : 0);
-  return { texts, messages, tools: request.tools.map((tool) => tool.bytes), media };
+  const sent = { bytes: request.body.byteLength, ascii: isAscii(request.body), frame };
+  return { texts, messages, tools: request.tools.map((tool) => tool.bytes), media, sent };
+}
+
+/** Fields without a token of their own: beside them only plain messages are counted exactly. */
+const TOKENLESS: ReadonlySet<string> = new Set(
+  "model messages stream stream_options max_tokens max_completion_tokens n temperature top_p seed stop user metadata store".split(
+    " ",
+  ),
+);
+const MESSAGE_KEYS: ReadonlySet<string> = new Set(["role", "content"]);
+const PART_KEYS: ReadonlySet<string> = new Set(["type", "text"]);
+
+function hasOnly(value: unknown, keys: ReadonlySet<string>): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && Object.keys(value).every((key) => keys.has(key));
+}
+
+/** Is all that a model reads of this body in its texts? Where a name or a schema is, framing is not known to the token. */
+function isPlain(body: Uint8Array): boolean {
+  const request: unknown = JSON.parse(Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString());
+  if (!hasOnly(request, TOKENLESS) || !Array.isArray(request.messages)) return false;
+  return request.messages.every((message: unknown) => {
+    if (!hasOnly(message, MESSAGE_KEYS)) return false;
+    return !Array.isArray(message.content) || message.content.every((part: unknown) => hasOnly(part, PART_KEYS));
+  });
 }
 
 /** Encodings load when they are first needed: each weighs two megabytes and takes a quarter of a second. */
@@ -46,14 +80,17 @@ const LOADERS: Readonly<Partial<Record<EncodingName, () => Promise<{ countTokens
   cl100k_base: () => import("gpt-tokenizer/encoding/cl100k_base"),
 };
 
-/** Estimates by texts, tools and media of the neutral message model; bytes are the worst case for `strict`. */
+/**
+ * Estimates by texts, tools and media of the neutral message model, and by the bytes of the body that none of them
+ * explains (names, ids, schemas, unknown keys). Bytes are the worst case for `strict`: the whole body without media.
+ */
 export function openEstimator(): Estimator {
   return {
     input: (request, canonical) => estimatePrompt(sizesOf(request), canonical),
     async count(request, canonical) {
       const rule = tokenRuleOf(canonical);
       const load = rule.exact ? LOADERS[rule.encoding] : undefined;
-      if (load === undefined) return null;
+      if (load === undefined || !isPlain(request.body)) return null;
       const { countTokens } = await load();
       const counted = estimatePrompt(sizesOf(request), canonical, { [rule.encoding]: (text: string) => countTokens(text) });
       return counted.exact ? counted : null;
