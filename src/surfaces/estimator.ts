@@ -28,7 +28,7 @@ function mediaOf(part: Part): MediaSize | null {
   return { kind: part.kind, bytes: part.bytes, by_reference: part.by_reference, ...detail };
 }
 
-// Bytes of JSON around what is read, as our recorded clients write it: model, caps and options of the whole request; a
+// Bytes of JSON around what is read, as the two wire formats are commonly written (read from their documentation, not recorded): model, caps and options of the whole request; a
 // message's role; a text's part; a call's, result's or medium's type, id and names. More than that is taken to be read.
 const FRAME_REQUEST = 400;
 const FRAME_MESSAGE = 48;
