@@ -6,5 +6,12 @@ const { include: _, ...test } = usual.test ?? {};
 
 export default defineConfig({
   ...mergeConfig(usual, {}),
-  test: { ...test, include: ["test/long/**/*.ts"], testTimeout: 3_600_000, hookTimeout: 600_000, maxWorkers: 1 },
+  test: {
+    ...test,
+    include: ["test/long/**/*.ts"],
+    testTimeout: 3_600_000,
+    hookTimeout: 600_000,
+    maxWorkers: 1,
+    env: { BURSAR_EXACTNESS_REPEATS: "200" },
+  },
 });
