@@ -36,9 +36,9 @@ function atLeastZero(value: bigint): bigint {
 function inputBeyond(attempt: Attempt, counts: UsageCounts): Ceiling {
   const tokens = inputTokens(counts) - attempt.held.input_tokens;
   if (attempt.price === null || tokens <= 0) return { nano: 0n, input_tokens: Math.max(0, tokens), output_tokens: 0 };
-  const inputOnly: UsageCounts = { ...counts, output_text: 0, reasoning: 0, output_audio: 0 };
-  const heldFor = ceilingOf({ input_tokens: attempt.held.input_tokens, output_tokens: 0 }, attempt.price, attempt.bound.priced);
-  return { nano: atLeastZero(costOf(inputOnly, attempt.price) - heldFor), input_tokens: tokens, output_tokens: 0 };
+  // Together with the output that is held: much input can flip the whole request to a long-context price.
+  const withHeld: UsageCounts = { ...counts, output_text: attempt.held.output_tokens, reasoning: 0, output_audio: 0 };
+  return { nano: atLeastZero(costOf(withHeld, attempt.price) - attempt.held.nano), input_tokens: tokens, output_tokens: 0 };
 }
 
 function sliceOf(attempt: Attempt, tokens: number): Ceiling {

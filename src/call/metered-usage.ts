@@ -23,14 +23,19 @@ export function outputAtMost(needs: CallNeeds, attempt: Attempt, seen: StreamSee
 
 /**
  * Usage from what was metered: input as the provider told it, else as it was held; output by the meter as it has been
- * calibrated, never less than told, never more than held. Null where the bytes do not show what is billed: then only what
+ * calibrated, never less than told, more than held only where more was seen. Null where the bytes do not show what is billed: then only what
  * is held covers it.
  */
 export function meteredUsage(needs: CallNeeds, attempt: Attempt, seen: StreamSeen): Usage | null {
   if (hidesOutput(attempt.request, attempt.price)) return null;
   const { held } = attempt;
   const told = seen.usage?.counts ?? null;
-  const output = Math.min(held.output_tokens, outputAtMost(needs, attempt, seen));
+  const atMost = outputAtMost(needs, attempt, seen);
+  // What was seen beyond the hold was produced all the same: the provider did not keep its cap (U1).
+  const output =
+    seen.metered_output > held.output_tokens
+      ? Math.max(seen.metered_output, held.output_tokens)
+      : Math.min(held.output_tokens, atMost);
   const input: UsageCounts = told === null ? { input_fresh: held.input_tokens, requests: 1 } : told;
   const least = told === null ? 0 : outputTokens(told);
   const counts: UsageCounts =
@@ -39,13 +44,17 @@ export function meteredUsage(needs: CallNeeds, attempt: Attempt, seen: StreamSee
 }
 
 /**
- * Usage of a stream that ended before its bill was known although the provider had already told more input than is held:
- * the input as told, and all the output that is held. Null where the hold covers what was told.
+ * Usage of an answer whose bill is not known although more than is held was already told or seen: the input as told, else
+ * as held, and the most of the output that is held or was seen. Null where the hold covers it.
  */
-export function usageBeyondHold(attempt: Attempt, seen: StreamSeen): Usage | null {
+export function usageBeyondHold(
+  attempt: Attempt,
+  seen: { readonly usage: Usage | null; readonly metered_output: number },
+): Usage | null {
   const { held } = attempt;
-  if (seen.usage === null || inputTokens(seen.usage.counts) <= held.input_tokens) return null;
-  const output = Math.max(held.output_tokens, outputTokens(seen.usage.counts));
-  const counts: UsageCounts = { ...seen.usage.counts, reasoning: 0, output_audio: 0, output_text: output };
+  const told = seen.usage?.counts ?? { input_fresh: held.input_tokens, requests: 1 };
+  if (inputTokens(told) <= held.input_tokens && seen.metered_output <= held.output_tokens) return null;
+  const output = Math.max(held.output_tokens, seen.metered_output, outputTokens(told));
+  const counts: UsageCounts = { ...told, reasoning: 0, output_audio: 0, output_text: output };
   return { ...seen.usage, counts, evidence: "metered" };
 }

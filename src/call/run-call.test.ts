@@ -170,3 +170,23 @@ test("near a limit an exact count spares a refusal that the estimate's margin wo
   counting.needs.estimator = { ...counting.needs.estimator, count: async () => exact };
   expect((await counting.call(ask)).kind).toBe("whole");
 });
+
+test("a whole reply without usage that shows more output than was held is posted at what it shows, named U1", async () => {
+  const long = "word ".repeat(3_000);
+  const choices = [{ index: 0, message: { role: "assistant", content: long }, finish_reason: "stop" }];
+  const at = await road(() => whole(200, { ...completion(9, 2), choices, usage: undefined }));
+  await at.call({ ...ASK, max_tokens: 1 });
+  const [held, posted, overrun] = await at.ledger.readCall("call0");
+  expect(overrun).toMatchObject({ type: "call.overrun", cause: "U1" });
+  if (held?.type === "call.held" && posted?.type === "call.posted") {
+    expect(BigInt(posted.nano)).toBeGreaterThan(BigInt(held.ceiling.nano) * 100n);
+  }
+});
+
+test("a clamp sends what fits also when only one token of each answer does", async () => {
+  const estimated = Math.ceil(Buffer.byteLength(JSON.stringify({ ...ASK, max_tokens: 100, n: 4 })) / 4);
+  const limit = BigInt(Math.ceil(estimated * 1.1)) * 2_500n + 4n * 10_000n;
+  const at = await road(ANSWER, { limit, clamp: true });
+  expect((await at.call({ ...ASK, max_tokens: 100, n: 4 })).kind).toBe("whole");
+  expect(JSON.parse(Buffer.from(at.requests[0]?.body ?? "").toString()).max_tokens).toBe(1);
+});

@@ -48,6 +48,11 @@ export async function sendCandidates(road: RoadParts, call: Admissible): Promise
   return last();
 }
 
+/** Would a hard account refuse this ceiling? */
+function isShort(views: readonly AccountView[], ceiling: Ceiling): boolean {
+  return views.some((view) => view.mode === "hard" && view.left !== null && amountOfCeiling(view, ceiling, 1n) > view.left);
+}
+
 function bound(
   road: RoadParts,
   call: Admissible,
@@ -62,18 +67,17 @@ function bound(
   const output_default = needs.agent(attribution.agent).output_default;
   const query = { request: parsed, candidate, views, strict, output_default, counted, state: needs.ledger.state() };
   const first = boundAttempt(query);
-  const { nano, input_tokens } = boundAttempt({ ...query, clamp_to: 1 }).ceiling;
-  const affordable = affordableOutput(views, { inputNano: nano, inputTokens: input_tokens, price, choices: parsed.choices });
-  if (affordable === null || affordable < 1 || affordable >= first.output_cap) return first;
+  const least = boundAttempt({ ...query, clamp_to: 1 }).ceiling;
+  if (isShort(views, least)) return first;
+  const beyond = { inputNano: least.nano, inputTokens: least.input_tokens + least.output_tokens, price, choices: parsed.choices };
+  const more = affordableOutput(views, beyond);
+  // The least ceiling has one token of each answer in it already.
+  const affordable = more === null ? null : more + 1;
+  if (affordable === null || affordable >= first.output_cap) return first;
   // A stream would be cut there anyway; a whole reply is only shortened where the budget says so.
   if (first.sliced)
     return { ...first, output_cap: Math.max(affordable, Math.ceil(first.ceiling.output_tokens / parsed.choices)) };
   return covering.clamps ? boundAttempt({ ...query, clamp_to: affordable }) : first;
-}
-
-/** Would a hard account refuse this ceiling? */
-function isShort(views: readonly AccountView[], ceiling: Ceiling): boolean {
-  return views.some((view) => view.mode === "hard" && view.left !== null && amountOfCeiling(view, ceiling, 1n) > view.left);
 }
 
 /** Bounds by the estimate; where that would be refused, by the provider's own tokenizer, which needs no margin. */

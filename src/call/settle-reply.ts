@@ -1,7 +1,8 @@
 /** Settles a whole (not streamed) reply. Money path: fails closed — a reply without valid usage is posted at what was held. */
 import { BursarError } from "../accounting/errors.js";
 import { type Attempt, type Outcome, settle } from "./attempt.js";
-import { type CallNeeds, UpstreamFailure, type UpstreamReply } from "./needs.js";
+import { usageBeyondHold } from "./metered-usage.js";
+import { type CallNeeds, type ReplyRead, UpstreamFailure, type UpstreamReply } from "./needs.js";
 
 /** Reads a body to its end; more than `bytesMax` is `invalid`. */
 export async function readWhole(body: AsyncIterable<Uint8Array>, bytesMax: number): Promise<Uint8Array> {
@@ -30,6 +31,16 @@ export function errorOfFailure(failure: UpstreamFailure, provider: string): Burs
   return new BursarError(code, `${provider}: ${failure.message} ${ends}`, { provider, kind: failure.kind }, { cause: failure });
 }
 
+/** The provider's usage; without it what is held, or what the body shows beyond it (a cap that was not kept). */
+function outcomeOfReply(attempt: Attempt, read: ReplyRead): Outcome {
+  const { usage, response_id, flags } = read;
+  if (usage !== null) return { kind: "post", usage, ended: "end", flags, response_id };
+  const beyond = usageBeyondHold(attempt, read);
+  const told = [...flags, "no_usage"];
+  if (beyond === null) return { kind: "post_held", ended: "end", flags: told, response_id };
+  return { kind: "post", usage: beyond, ended: "end", cause: "U1", flags: told, response_id };
+}
+
 /** Settles a whole reply and answers its bytes with the cost. Throws BursarError when the reply is none. */
 export async function settleReply(
   needs: CallNeeds,
@@ -54,9 +65,5 @@ export async function settleReply(
     const message = `${candidate.provider} answered ${reply.status} with something that is not a ${dialect.name} reply. It is counted at what was held.`;
     throw new BursarError("upstream_invalid", message, { provider: candidate.provider });
   }
-  const cost =
-    read.usage === null
-      ? await settle(needs, attempt, { kind: "post_held", ended: "end", flags: [...flags, "no_usage"], response_id })
-      : await settle(needs, attempt, { kind: "post", usage: read.usage, ended: "end", flags, response_id });
-  return { body, cost };
+  return { body, cost: await settle(needs, attempt, outcomeOfReply(attempt, read)) };
 }

@@ -5,6 +5,7 @@
  */
 import { BursarError } from "../accounting/errors.js";
 import type { PostOutcome } from "../accounting/ledger/entry.js";
+import { inputTokens } from "../accounting/meter/usage.js";
 import { type Attempt, figuresOf, type Outcome, settle } from "./attempt.js";
 import { type ChunkPipe, openChunkPipe } from "./chunks.js";
 import { drainable, keepCovered, keepInputCovered } from "./extend-hold.js";
@@ -22,6 +23,8 @@ interface Pump {
   readonly splitter: EventSplitter;
   readonly pipe: ChunkPipe;
   readonly abortUpstream: () => void;
+  /** What ends a stream that is cut; its cost is what was held when it was cut. */
+  ending?: Uint8Array;
 }
 
 /** How the upstream part ended. */
@@ -111,6 +114,7 @@ async function pumpEvents(pump: Pump): Promise<End> {
       pending = null;
       const rest = next.done === true ? splitter.rest() : null;
       const end = await takeEvents(pump, next.done === true ? (rest === null ? [] : [rest]) : splitter.push(next.value));
+      if (end?.kind === "cut" && next.done !== true) await readInFlight(pump, iterator);
       if (end !== null) return end;
       if (next.done === true) return { kind: "end" };
     }
@@ -137,11 +141,38 @@ async function takeEvents(pump: Pump, raws: readonly Uint8Array[]): Promise<End 
     // The event that crosses the boundary is forwarded: the reader has counted it, and its end must match what was sent.
     if (room !== "go" && (await room) === "cut") {
       await deliver(pipe, out);
+      // The end is made from where the client stands; what has arrived behind it is only counted.
+      pump.ending = reader.cut(figuresOf(attempt, attempt.held.nano, CUT_REASON));
+      for (const unsent of raws.slice(raws.indexOf(raw) + 1)) reader.event(unsent);
       return { kind: "cut" };
     }
   }
   await deliver(pipe, out);
   return null;
+}
+
+/** What is on its way when a stream is cut has been produced and will be billed: it is read for its count, not waited for. */
+const IN_FLIGHT_MS = 20;
+/** Reading on makes some providers produce on; this much can have been waiting in buffers. */
+const IN_FLIGHT_CHUNKS = 16;
+
+async function readInFlight(pump: Pump, iterator: AsyncIterator<Uint8Array>): Promise<void> {
+  const { needs, reader, splitter } = pump;
+  const until = needs.clock.monotonic() + IN_FLIGHT_MS;
+  try {
+    for (let chunks = 0; chunks < IN_FLIGHT_CHUNKS && !reader.seen.usage_final && needs.clock.monotonic() < until; chunks++) {
+      const chunk = iterator.next();
+      chunk.catch(() => {
+        // Its failure is seen below, or is that of the abort that follows.
+      });
+      const next = await nextChunk(pump, chunk, until);
+      if (next === "over" || next === "left" || next.done === true) return;
+      for (const raw of splitter.push(next.value)) reader.event(raw);
+    }
+  } catch (error) {
+    // A stream that breaks while it is cut is a stream that was cut.
+    if (!(error instanceof UpstreamFailure)) throw error;
+  }
 }
 
 async function deliver(pipe: ChunkPipe, out: readonly Uint8Array[]): Promise<void> {
@@ -178,14 +209,16 @@ function outcomeOf(pump: Pump, end: End): Outcome {
   const { response_id } = seen;
   const flags = [...seen.flags];
   const ended = endedAs(pump, end);
+  const told = seen.usage !== null && inputTokens(seen.usage.counts) > attempt.held.input_tokens;
+  const inFlight = end.kind === "cut" && !told ? { cause: "U3" as const } : {};
   // The bill is known: it is posted, whatever it is and however the stream ended.
   if (seen.usage !== null && seen.usage_final)
-    return { kind: "post", usage: seen.usage, ended, flags, response_id, ...meterLesson(attempt, seen) };
+    return { kind: "post", usage: seen.usage, ended, flags, response_id, ...inFlight, ...meterLesson(attempt, seen) };
   const beyond = usageBeyondHold(attempt, seen);
   if (end.kind === "cut" || end.kind === "left") {
     if (end.kind === "cut") flags.push("cut");
     if (beyond === null) return { kind: "post_held", ended, flags, response_id };
-    return { kind: "post", usage: beyond, ended, cause: "U2", flags, response_id };
+    return { kind: "post", usage: beyond, ended, cause: told ? "U2" : "U3", flags, response_id };
   }
   if (end.kind === "failed") return outcomeOfFailure(end.failure);
   if (flags.some((flag) => flag.startsWith("usage_invalid"))) return { kind: "post_held", ended, flags, response_id };
@@ -201,7 +234,7 @@ async function finish(pump: Pump, end: End): Promise<void> {
   pump.abortUpstream();
   const cost = await settle(needs, attempt, outcomeOf(pump, end));
   if (pipe.left) return;
-  if (end.kind === "cut") await pipe.push(reader.cut(figuresOf(attempt, cost, CUT_REASON)));
+  if (end.kind === "cut") await pipe.push(pump.ending ?? reader.cut(figuresOf(attempt, cost, CUT_REASON)));
   else if (end.kind === "failed")
     await pipe.push(attempt.dialect.errorEvent(errorOfFailure(end.failure, attempt.candidate.provider), attempt.call_id));
   else await pipe.push(reader.closing(figuresOf(attempt, cost)));

@@ -147,14 +147,17 @@ test("Anthropic: a cut inside a tool's input ends well-formed", async () => {
   expect(types.slice(-3)).toEqual(["content_block_stop", "message_delta", "message_stop"]);
 });
 
-test("a cut posts everything that was held, and the task gets no further call", async () => {
+test("a cut posts everything that was held, names what was in flight, and the task gets no further call", async () => {
   const stream = await at.openai().chat.completions.create(chat, by("tight", LONG));
   for await (const chunk of stream) expect(chunk.choices.length).toBe(1);
   await at.settled();
   const ceilings = [...(await at.entries("call.held")), ...(await at.entries("call.extended"))].map((entry) => entry.ceiling);
   const held = ceilings.reduce((sum, ceiling) => sum + BigInt(ceiling.nano), 0n);
   expect(ceilings.length).toBeGreaterThan(1);
-  expect((await at.entries("call.posted")).map((entry) => BigInt(entry.nano))).toEqual([held]);
+  const overruns = await at.entries("call.overrun");
+  expect(overruns.every((entry) => entry.cause === "U3")).toBe(true);
+  const inFlight = overruns.reduce((sum, entry) => sum + BigInt(entry.nano), 0n);
+  expect((await at.entries("call.posted")).map((entry) => BigInt(entry.nano))).toEqual([held + inFlight]);
   await expect(at.openai().chat.completions.create(chat, by("tight", LONG))).rejects.toMatchObject({ status: 402 });
 });
 
@@ -168,5 +171,6 @@ test("two streams of one task share its budget and both end well-formed", async 
   expect(await Promise.all([read(), read()])).toEqual(["length", "length"]);
   await at.settled();
   const { accounts } = await at.ask<{ accounts: { used: string; limit: string }[] }>("/budgets/tight");
-  for (const account of accounts) expect(Number(account.used)).toBeLessThanOrEqual(Number(account.limit));
+  const beyond = (await at.entries("call.overrun")).reduce((sum, entry) => sum + Number(entry.nano) / 1e9, 0);
+  for (const account of accounts) expect(Number(account.used)).toBeLessThanOrEqual(Number(account.limit) + beyond);
 });
