@@ -86,7 +86,6 @@ async function openBenchRoad(rate: string): Promise<Road> {
 function callOf(agent: number): CallRequest {
   return {
     dialect: openAiChat,
-    path: "/chat/completions",
     query: "",
     body: request,
     headers: { "x-bursar-agent": `agent-${agent}`, "x-bursar-task": `task-${agent}`, "content-type": "application/json" },

@@ -10,8 +10,8 @@ import { type Replayed, replay, understood } from "./replay-stream.js";
 
 const never = new AbortController().signal;
 const DIALECTS = [
-  { dialect: openAiChat, path: "/chat/completions", model: "gpt-4o", more: {} },
-  { dialect: anthropicMessagesDialect, path: "/messages", model: "claude-sonnet-4-5", more: { max_tokens: 500 } },
+  { dialect: openAiChat, model: "gpt-4o", more: {} },
+  { dialect: anthropicMessagesDialect, model: "claude-sonnet-4-5", more: { max_tokens: 500 } },
 ];
 
 /** One call: the request is read and prepared as the road does, and the answer's bytes are read whole. */
@@ -29,7 +29,16 @@ async function call(
   const request = of.dialect.read(Buffer.from(JSON.stringify(body)));
   const prepared = of.dialect.prepare(request, { include_usage: true });
   const reply = await upstream.send(
-    { path: of.path, query: "", body: prepared, headers: options.headers ?? {}, stream: options.stream },
+    {
+      dialect: of.dialect.name,
+      model: request.model,
+      query: "",
+      body: prepared,
+      headers: options.headers ?? {},
+      credentials: {},
+      stream: options.stream,
+      framing: "sse",
+    },
     never,
   );
   const chunks: Uint8Array[] = [];

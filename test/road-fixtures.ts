@@ -115,7 +115,6 @@ export async function openTestRoad(options: {
     call: (body, over = {}) =>
       road.run({
         dialect,
-        path: "/chat/completions",
         query: "",
         body: Buffer.from(JSON.stringify(body)),
         headers: {},

@@ -77,7 +77,6 @@ export async function openSimulatedRoad(options: {
       const dialect: Dialect = anthropic ? anthropicMessagesDialect : openAiChat;
       return road.run({
         dialect,
-        path: anthropic ? "/messages" : "/chat/completions",
         query: "",
         body: Buffer.from(JSON.stringify(body)),
         headers,

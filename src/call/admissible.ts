@@ -2,18 +2,20 @@ import type { Memo } from "../accounting/budget/accounts.js";
 import type { Attribution } from "../accounting/budget/budget.js";
 import type { AccountView } from "../accounting/ledger/command.js";
 import type { Identified, KeyIdentity } from "./identify.js";
-import type { ParsedRequest } from "./message.js";
+import type { ParsedRequest, RequestTarget } from "./message.js";
 import type { CallNeeds, Candidate, Catalog, Dialect } from "./needs.js";
 
 /** A call as a surface hands it over. */
 export interface CallRequest {
   readonly dialect: Dialect;
-  /** Path below the provider's base URL, chosen by the surface's route table. */
-  readonly path: string;
+  /** What the route's URL says of the request; absent where the body says it all. */
+  readonly target?: RequestTarget;
   readonly query: string;
   readonly body: Uint8Array;
   /** Lower-case client headers, credentials already taken out. */
   readonly headers: Readonly<Record<string, string>>;
+  /** The client's credential headers, for a provider with `passthrough`. Secret. */
+  readonly credentials?: Readonly<Record<string, string>>;
   readonly path_agent?: string;
   readonly key: KeyIdentity;
   /** Who serves this call, where the surface knows better (the SDK: the wrapped client's own connection). */

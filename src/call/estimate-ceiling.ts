@@ -10,7 +10,7 @@ import { ceilingFor, OUTPUT_SLICE } from "../accounting/meter/ceiling.js";
 import { type CeilingOptions, picoOf } from "../accounting/price/cost.js";
 import type { PriceRow } from "../accounting/price/price-row.js";
 import type { KeyIdentity } from "./identify.js";
-import type { ParsedRequest, Part } from "./message.js";
+import type { ParsedRequest, Part, ToolDeclaration } from "./message.js";
 import type { Candidate, EstimatedInput } from "./needs.js";
 
 /** How one attempt is bounded. */
@@ -35,6 +35,7 @@ export interface BoundQuery {
   readonly output_default: number;
   readonly state: State;
   readonly counted: EstimatedInput;
+  readonly key: KeyIdentity;
   /** Cap to use instead of the client's: the accounts could pay no more (clamp). */
   readonly clamp_to?: number;
 }
@@ -46,6 +47,25 @@ export function isHard(views: readonly AccountView[]): boolean {
 
 function parts(request: ParsedRequest): readonly Part[] {
   return [...request.system, ...request.messages.flatMap((message) => message.parts)];
+}
+
+/** Most uses of one server-side tool: its own bound, the request's, or the one that the key sets for those without. */
+function toolUses(request: ParsedRequest, tool: ToolDeclaration, key: KeyIdentity): number | null {
+  return tool.uses_max ?? request.tool_uses_max ?? key.tool_uses_max ?? null;
+}
+
+/** Uses of all server-side tools together, at most. */
+function serverToolUses(request: ParsedRequest, key: KeyIdentity): number {
+  const tools = request.tools.filter((tool) => tool.server_side);
+  if (tools.length === 0) return 0;
+  const each = tools.reduce((sum, tool) => sum + (toolUses(request, tool, key) ?? 0), 0);
+  return Math.min(each, request.tool_uses_max ?? each);
+}
+
+/** Is a bound on server-side tools sent that the client did not set? */
+export function toolUsesToSend(request: ParsedRequest, key: KeyIdentity): number | null {
+  const unbounded = request.tool_uses_max === null && request.tools.some((tool) => tool.server_side && tool.uses_max === null);
+  return unbounded ? (key.tool_uses_max ?? null) : null;
 }
 
 /** Refuses, on hard budgets, what has no bound: unknown parts and parameters, media by reference, tools without a maximum. */
@@ -70,10 +90,11 @@ export function refuseUnbounded(query: { request: ParsedRequest; key: KeyIdentit
   }
   for (const tool of request.tools) {
     if (!tool.server_side) continue;
-    if (tool.uses_max === null || price === null) {
+    if (toolUses(request, tool, key) === null || price === null) {
       throw new BursarError(
         "parameter_refused",
-        `The tool "${tool.name}" runs and bills at the provider and has no bound here; set max_uses, or remove it.`,
+        `The tool "${tool.name}" runs and bills at the provider and has no bound here; set max_uses (Responses: ` +
+          `max_tool_calls), remove it, or give this key a bound that is sent for it: tool_uses_max: 3.`,
         { parameter: tool.name },
       );
     }
@@ -90,12 +111,20 @@ function boundedInput(query: BoundQuery, counted: EstimatedInput, price: PriceRo
   throw new BursarError("parameter_refused", message, { parameter: kind });
 }
 
-function toolFees(request: ParsedRequest, price: PriceRow | null): bigint {
-  let pico = 0n;
-  for (const tool of request.tools) {
-    if (tool.server_side && price !== null) pico += BigInt(tool.uses_max ?? 0) * picoOf(price.pico, "web_searches", price.free);
-  }
-  return (pico + 999n) / 1000n;
+function toolFees(uses: number, price: PriceRow | null): bigint {
+  return price === null ? 0n : (BigInt(uses) * picoOf(price.pico, "web_searches", price.free) + 999n) / 1000n;
+}
+
+/**
+ * Input that a use of a server-side tool brings back to the model, at most: strict takes the whole window for every round,
+ * measured what OpenAI bills a search of its small models at (https://platform.openai.com/docs/pricing, built-in tools,
+ * read November 2026: 8,000 tokens). What comes beyond that is posted and named (U7).
+ */
+const TOOL_RESULT_TOKENS = 8_000;
+
+function toolResults(query: BoundQuery, uses: number, price: PriceRow | null): number {
+  if (uses === 0) return 0;
+  return uses * (query.strict ? Math.max(TOOL_RESULT_TOKENS, price?.context_window ?? 0) : TOOL_RESULT_TOKENS);
 }
 
 /** Is output billed that the reply does not show (reasoning, thinking that is summarised)? Then no meter can count it. */
@@ -105,16 +134,30 @@ export function hidesOutput(request: ParsedRequest, price: PriceRow | null): boo
 
 function outputCap(query: BoundQuery, price: PriceRow | null): number {
   const wanted = query.request.output_cap ?? query.output_default;
+  if (query.request.billed !== "all") return 0;
   const most = price?.output_max ?? Number.MAX_SAFE_INTEGER;
   return Math.max(1, Math.min(wanted, most, query.clamp_to ?? Number.MAX_SAFE_INTEGER));
 }
+
+/** A question that costs nothing (token counts): admitted like any call, with nothing to hold. */
+const UNBILLED: Bound = {
+  ceiling: { nano: 0n, input_tokens: 0, output_tokens: 0 },
+  estimated_input: 0,
+  output_cap: 0,
+  cap_upstream: false,
+  sliced: false,
+  priced: {},
+};
 
 /** Bounds one attempt by the measured or the strict rule (3-accounting: The ceiling). Unknown prices give a ceiling of 0 that hard budgets deny. */
 export function boundAttempt(query: BoundQuery): Bound {
   const { request, candidate, strict } = query;
   const price = candidate.price ?? candidate.dearest;
   const { counted } = query;
-  const estimated = boundedInput(query, counted, price);
+  if (request.billed === "nothing") return UNBILLED;
+  const uses = serverToolUses(request, query.key);
+  const results = toolResults(query, uses, price);
+  const estimated = boundedInput(query, counted, price) + results;
   const cap = outputCap(query, price);
   if (!Number.isSafeInteger(cap * request.choices)) {
     throw new BursarError(
@@ -128,12 +171,12 @@ export function boundAttempt(query: BoundQuery): Bound {
   const audio = parts(request).some((part) => part.kind === "audio");
   const cacheWrites = request.cache_writes ?? "none";
   const priced: CeilingOptions = { strict, cacheWrites, service_tier, audio };
-  const base = { estimated_input: counted.tokens, output_cap: cap, cap_upstream: hard, sliced, priced };
+  const base = { estimated_input: counted.tokens, output_cap: cap, cap_upstream: hard && cap > 0, sliced, priced };
   const output = { cap, slice: sliced ? OUTPUT_SLICE : null, choices: request.choices };
   const ceiling = ceilingFor({
     estimated_input: estimated,
     exact: counted.exact && !candidate.upstream.simulated,
-    bytes: counted.bytes,
+    bytes: counted.bytes + results,
     calibration: query.state.calibrations.get(calibrationKey(candidate.canonical, candidate.upstream.simulated)) ?? null,
     output,
     row: price,
@@ -142,7 +185,7 @@ export function boundAttempt(query: BoundQuery): Bound {
     service_tier,
     audio,
   });
-  return { ...base, ceiling: { ...ceiling, nano: ceiling.nano + toolFees(request, price) } };
+  return { ...base, ceiling: { ...ceiling, nano: ceiling.nano + toolFees(uses, price) } };
 }
 
 /**

@@ -17,6 +17,10 @@ export interface KeyIdentity {
   readonly exhausted_status?: 400 | 402 | 403 | 429;
   /** May headers, paths and body fields say who is calling? */
   readonly trusts_attribution: boolean;
+  /** Most uses of server-side tools, sent with requests that bound none; absent: such requests are refused on hard budgets. */
+  readonly tool_uses_max?: number;
+  /** Routes it may use, by dialect (`openai-*` is a glob); absent allows all. */
+  readonly routes?: readonly string[];
   /** Top-level request fields allowed although they may affect money. `*` allows all. */
   readonly allow_parameters?: readonly string[];
 }

@@ -15,6 +15,8 @@ export type Part =
   | { readonly kind: "tool_result"; readonly id: string; readonly text: string }
   /** Reasoning or thinking; opaque when encrypted or redacted. */
   | { readonly kind: "thinking"; readonly text: string; readonly opaque: boolean }
+  /** Content that the provider keeps under a name (an earlier response, a stored prompt, a cache): up to the whole context window. */
+  | { readonly kind: "reference"; readonly to: string }
   /** A part this version does not know: refused on hard budgets before upstream. */
   | { readonly kind: "unknown"; readonly type: string; readonly bytes: number };
 
@@ -33,15 +35,30 @@ export interface ToolDeclaration {
   readonly uses_max: number | null;
 }
 
+/** What the URL of a request says beside its body (Gemini and Azure name the model there). */
+export interface RequestTarget {
+  readonly model?: string;
+  readonly stream?: boolean;
+  /** `json`: the stream is one JSON array, sent element by element (Gemini without `alt=sse`). */
+  readonly framing?: "sse" | "json";
+}
+
+/** What a provider bills of a request: all of it, only its input (embeddings), or nothing (token counts). */
+export type Billed = "all" | "input" | "nothing";
+
 /** A request, parsed just enough. `body` is byte for byte what the client sent. */
 export interface ParsedRequest {
   readonly body: Uint8Array;
+  readonly target: RequestTarget;
+  readonly billed: Billed;
   /** As the client wrote it. */
   readonly model: string;
   readonly stream: boolean;
   /** The client's own cap on output tokens; null when it set none. */
   readonly output_cap: number | null;
-  /** How many answers are asked for (`n`), at least 1. */
+  /** The most uses of server-side tools together that the request allows (`max_tool_calls`); null when it says none. */
+  readonly tool_uses_max: number | null;
+  /** How many answers are asked for (`n`, `best_of`, prompts of one request), at least 1. */
   readonly choices: number;
   /** Did the client itself ask for usage in the stream. */
   readonly wants_usage: boolean;

@@ -4,7 +4,7 @@ import type { Entry } from "../accounting/ledger/entry.js";
 import type { State } from "../accounting/ledger/state.js";
 import type { Usage } from "../accounting/meter/usage.js";
 import type { PriceBook, PriceRow } from "../accounting/price/price-row.js";
-import type { ParsedRequest } from "./message.js";
+import type { ParsedRequest, RequestTarget } from "./message.js";
 
 /** Wall time in epoch ms, monotonic time in ms, and a sleep that a signal ends early (it then resolves, never throws). */
 export interface Clock {
@@ -32,13 +32,30 @@ export interface Ledger {
   subscribe(listener: (entries: readonly Entry[]) => void): () => void;
 }
 
-/** Wire formats of step 1. Further dialects add their name here. */
-export type DialectName = "openai-chat" | "anthropic-messages";
+/** Wire formats, each a route and its own module under providers/. */
+export const DIALECT_NAMES = [
+  "openai-chat",
+  "openai-responses",
+  "openai-completions",
+  "openai-embeddings",
+  "anthropic-messages",
+  "anthropic-count-tokens",
+  "gemini-generate",
+  "gemini-count-tokens",
+  "gemini-embed",
+  "gemini-batch-embed",
+  "model-call",
+] as const;
+
+/** Name of one wire format. `model-call` is the SDK's own, for frameworks that are met above the wire. */
+export type DialectName = (typeof DIALECT_NAMES)[number];
 
 /** What `prepare` splices into the client's bytes; absent means untouched. */
 export interface Splice {
   readonly model?: string;
   readonly output_cap?: number;
+  /** Most uses of server-side tools, for a request that names none. */
+  readonly tool_uses?: number;
   /** OpenAI Chat: `stream_options.include_usage: true`. */
   readonly include_usage?: boolean;
 }
@@ -108,32 +125,46 @@ export interface EventSplitter {
   rest(): Uint8Array | null;
 }
 
+/** Where a provider's wire differs from its dialect's documentation. Written in that provider's folder, used by the dialect. */
+export interface Quirks {
+  /** Field that takes the output cap, where it is not the dialect's own. */
+  readonly cap_field?: string;
+  /** Refuses `stream_options`; its streams tell their usage all the same, or not at all. */
+  readonly no_stream_options?: boolean;
+  /** Brings the usage of a reply or of a stream's chunk into the dialect's shape; undefined where it has none. */
+  readonly usage?: (reply: Readonly<Record<string, unknown>>) => unknown;
+}
+
 /** A wire format: pure functions over bytes, no I/O. */
 export interface Dialect {
   readonly name: DialectName;
   /** Throws BursarError `invalid_request` / `parameter_refused` naming the field, on anything that cannot be bounded. */
-  read(body: Uint8Array): ParsedRequest;
+  read(body: Uint8Array, target?: RequestTarget): ParsedRequest;
   /** The bytes to send: scalars spliced after the first `{` (replacing a present field in place), all else untouched. */
-  prepare(request: ParsedRequest, splice: Splice): Uint8Array;
-  splitter(eventBytesMax: number): EventSplitter;
-  reader(request: ParsedRequest): StreamReader;
-  readReply(body: Uint8Array): ReplyRead;
+  prepare(request: ParsedRequest, splice: Splice, quirks?: Quirks): Uint8Array;
+  splitter(eventBytesMax: number, request?: ParsedRequest): EventSplitter;
+  reader(request: ParsedRequest, quirks?: Quirks): StreamReader;
+  readReply(body: Uint8Array, quirks?: Quirks): ReplyRead;
   /** An error in the dialect's own shape. */
   refuse(error: BursarError, callId: string): { readonly body: Uint8Array; readonly details: ErrorDetails };
   /** The dialect's error event for a stream that has already begun. */
   errorEvent(error: BursarError, callId: string): Uint8Array;
 }
 
-/** What is sent to a provider: the body as prepared, the path as the route says. */
+/** What is sent to a provider: the body as prepared; the path follows from dialect and model, never from the client. */
 export interface UpstreamRequest {
-  /** Path below the provider's base URL, e.g. `/chat/completions`; chosen by the dialect's route, never by the client. */
-  readonly path: string;
-  /** Query string of the client, as it came, without `?` and without credentials. */
+  readonly dialect: DialectName;
+  /** Model name to send; part of the path in some dialects. */
+  readonly model: string;
+  /** Query string of the client, as it came, without `?` and without credentials; the provider's kind picks from it. */
   readonly query: string;
   readonly body: Uint8Array;
   /** Client headers that this provider's allow-list lets through, lower case. */
   readonly headers: Readonly<Record<string, string>>;
+  /** The client's own credential headers; only a provider with `passthrough` uses them. Secret: never logged. */
+  readonly credentials: Readonly<Record<string, string>>;
   readonly stream: boolean;
+  readonly framing: "sse" | "json";
 }
 
 /** An answer's head; `body` yields chunks as they come and ends, or throws UpstreamFailure. */
@@ -166,6 +197,9 @@ export interface Upstream {
   unbilled(status: number): boolean;
   /** Client headers (lower case) that may pass, e.g. `anthropic-beta`. Simulated providers also take `x-sim-*`. */
   readonly headers_allowed: (name: string) => boolean;
+  readonly quirks?: Quirks;
+  /** The operator trusts the cost that this provider tells in its usage (`trust_cost: true`). */
+  readonly trusts_cost?: boolean;
 }
 
 /** One way to serve a call. */

@@ -54,7 +54,7 @@ function admissible(road: RoadParts, request: CallRequest, callId: string): Admi
   const { needs } = road;
   const { key, dialect } = request;
   const startedAt = needs.clock.now();
-  const parsed = dialect.read(request.body);
+  const parsed = dialect.read(request.body, request.target);
   const claims: AttributionClaims = {
     headers: request.headers,
     body_user: parsed.body_user,

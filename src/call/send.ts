@@ -11,7 +11,7 @@ import { costOf } from "../accounting/price/cost.js";
 import { usdText } from "../accounting/units/money.js";
 import type { Admissible, Covering, RoadParts } from "./admissible.js";
 import { type Attempt, figuresOf, settle } from "./attempt.js";
-import { affordableOutput, type Bound, boundAttempt, isHard, refuseUnbounded } from "./estimate-ceiling.js";
+import { affordableOutput, type Bound, boundAttempt, isHard, refuseUnbounded, toolUsesToSend } from "./estimate-ceiling.js";
 import { type Candidate, type EstimatedInput, type Splice, UpstreamFailure, type UpstreamReply } from "./needs.js";
 import type { CallReply, ReplyFacts } from "./reply.js";
 import { errorOfFailure, outcomeOfFailure, readWhole, settleReply } from "./settle-reply.js";
@@ -65,7 +65,8 @@ function bound(
   const price = candidate.price ?? candidate.dearest;
   if (isHard(views)) refuseUnbounded({ request: parsed, key: call.request.key, price });
   const output_default = needs.agent(attribution.agent).output_default;
-  const query = { request: parsed, candidate, views, strict, output_default, counted, state: needs.ledger.state() };
+  const { key } = call.request;
+  const query = { request: parsed, key, candidate, views, strict, output_default, counted, state: needs.ledger.state() };
   const first = boundAttempt(query);
   const least = boundAttempt({ ...query, clamp_to: 1 }).ceiling;
   if (isShort(views, least)) return first;
@@ -180,8 +181,8 @@ async function tryOnce(road: RoadParts, call: Admissible, of: { candidate: Candi
     }
     if (reply.status < 200 || reply.status > 299) return await afterError(road, call, { attempt, reply });
     const facts = factsOf(call, attempt, reply);
-    const isEvents = (reply.headers["content-type"] ?? "").includes("text/event-stream");
-    if (call.parsed.stream && isEvents) {
+    const type = call.parsed.target.framing === "json" ? "application/json" : "text/event-stream";
+    if (call.parsed.stream && (reply.headers["content-type"] ?? "").includes(type)) {
       streaming = true;
       const abortUpstream = (): void => abort.abort();
       const body = settleStream({
@@ -208,20 +209,26 @@ async function tryOnce(road: RoadParts, call: Admissible, of: { candidate: Candi
 function upstreamRequest(call: Admissible, attempt: Attempt) {
   const { request, parsed } = call;
   const { candidate, bound: bounded } = attempt;
+  const uses = bounded.cap_upstream ? toolUsesToSend(parsed, request.key) : null;
   const splice: Splice = {
     ...(candidate.model === parsed.model ? {} : { model: candidate.model }),
     ...(bounded.cap_upstream && bounded.output_cap !== parsed.output_cap ? { output_cap: bounded.output_cap } : {}),
+    ...(uses === null ? {} : { tool_uses: uses }),
     ...(parsed.stream && !parsed.wants_usage ? { include_usage: true } : {}),
   };
   const headers = Object.fromEntries(
     Object.entries(request.headers).filter(([name]) => candidate.upstream.headers_allowed(name)),
   );
+  const { upstream, model } = candidate;
   return {
-    path: request.path,
+    dialect: request.dialect.name,
+    model,
     query: request.query,
-    body: request.dialect.prepare(parsed, splice),
+    body: request.dialect.prepare(parsed, splice, upstream.quirks),
     headers,
+    credentials: request.credentials ?? {},
     stream: parsed.stream,
+    framing: parsed.target.framing ?? "sse",
   };
 }
 

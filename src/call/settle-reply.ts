@@ -58,7 +58,7 @@ export async function settleReply(
     await settle(needs, attempt, failure.kind === "connect" ? { kind: "presume", reason: "reset" } : outcomeOfFailure(failure));
     throw errorOfFailure(failure, candidate.provider);
   }
-  const read = dialect.readReply(body);
+  const read = dialect.readReply(body, candidate.upstream.quirks);
   const { response_id, flags } = read;
   if (!read.valid) {
     await settle(needs, attempt, { kind: "post_held", ended: "failed", flags: [...flags, "invalid_reply"], response_id });

@@ -60,8 +60,8 @@ export function settleStream(options: {
   const onAbort = (): void => pipe.leave();
   if (clientSignal.aborted) pipe.leave();
   else clientSignal.addEventListener("abort", onAbort, { once: true });
-  const reader = attempt.dialect.reader(attempt.request);
-  const splitter = attempt.dialect.splitter(needs.limits.event_bytes_max);
+  const reader = attempt.dialect.reader(attempt.request, attempt.candidate.upstream.quirks);
+  const splitter = attempt.dialect.splitter(needs.limits.event_bytes_max, attempt.request);
   run({ needs, attempt, reply, reader, splitter, pipe, abortUpstream }).finally(() => {
     clientSignal.removeEventListener("abort", onAbort);
     pipe.end();

@@ -7,18 +7,24 @@ import type { KeyIdentity } from "../call/identify.js";
 import type { AgentSettings, CallLimits } from "../call/needs.js";
 import { kindOf } from "./cross-checks.js";
 import type { Place } from "./problem.js";
-import { type BudgetInFile, type ConfigFile, OUTPUT_DEFAULT, type TIER_NAMES } from "./schema.js";
+import { type BudgetInFile, type ConfigFile, OUTPUT_DEFAULT, type ProviderKindName, type TIER_NAMES } from "./schema.js";
 import type { Secret } from "./secret.js";
 
 /** A provider that models are served by. */
 export interface ProviderSettings {
   readonly name: string;
-  readonly kind: "openai" | "anthropic" | "openai-compatible" | "simulated";
+  readonly kind: ProviderKindName;
   readonly api_key?: Secret;
   /** Without a trailing slash. */
   readonly base_url?: string;
   /** Its models cost nothing. */
   readonly free: boolean;
+  /** Clients' own credentials are sent to it (subscriptions of coding agents). */
+  readonly passthrough?: boolean;
+  /** The cost that it tells in its usage is believed. */
+  readonly trust_cost?: boolean;
+  /** Azure's `api-version`. */
+  readonly api_version?: string;
 }
 
 /** A client's key: what it presents and what that stands for. */
@@ -87,8 +93,18 @@ function given<T extends object>(values: T): Given<T> {
 function providersOf(file: ConfigFile): ProviderSettings[] {
   return Object.entries(file.providers).flatMap(([name, said]) => {
     const kind = kindOf(name, said.kind);
-    if (kind === null || kind === "gemini") return [];
-    return [{ name, kind, free: said.free, ...given({ api_key: said.api_key, base_url: said.base_url }) }];
+    if (kind === null) return [];
+    const { free, passthrough, trust_cost } = said;
+    return [
+      {
+        name,
+        kind,
+        free,
+        passthrough,
+        trust_cost,
+        ...given({ api_key: said.api_key, base_url: said.base_url, api_version: said.api_version }),
+      },
+    ];
   });
 }
 

@@ -46,8 +46,23 @@ export function kindOf(name: string, kind: Plain | undefined): (typeof PROVIDER_
   return own ? null : (PROVIDER_KINDS.find((known) => known === said) ?? null);
 }
 
-/** Variable that a kind's key is usually found in. */
-export const KEY_VARIABLES = { openai: "OPENAI_API_KEY", anthropic: "ANTHROPIC_API_KEY" } as const;
+/** Variable that a kind's key is usually found in; kinds that are not here work without one. */
+export const KEY_VARIABLES = {
+  openai: "OPENAI_API_KEY",
+  anthropic: "ANTHROPIC_API_KEY",
+  gemini: "GEMINI_API_KEY",
+  azure: "AZURE_OPENAI_API_KEY",
+  openrouter: "OPENROUTER_API_KEY",
+  groq: "GROQ_API_KEY",
+  deepseek: "DEEPSEEK_API_KEY",
+  mistral: "MISTRAL_API_KEY",
+  xai: "XAI_API_KEY",
+} as const;
+
+/** Kinds whose address nobody knows but the settings. */
+const NEEDS_ADDRESS: readonly (string | null)[] = ["openai-compatible", "azure"];
+/** Kinds that a person may run at home, where nothing is paid. */
+const MAY_BE_FREE: readonly (string | null)[] = ["openai-compatible", "ollama", "vllm"];
 
 function providerProblems(checked: Checked, name: string, map: PlainMap): ConfigProblem[] {
   const path: Path = ["providers", name];
@@ -61,28 +76,25 @@ function providerProblems(checked: Checked, name: string, map: PlainMap): Config
     tell(null, message, "Write it such as openai.");
   }
   if (kind === null && map.kind === undefined) {
-    const near = closest(name, ["openai", "anthropic", "gemini"]);
+    const near = closest(name, Object.keys(KEY_VARIABLES));
     const suggestion =
       near === null ? "Add kind: openai-compatible and its base_url, or kind: simulated." : `Did you mean ${near}?`;
     tell(null, `The provider ${shown(name)} needs a kind.`, suggestion);
   }
-  if (kind === "gemini") {
-    const on = map.api_key !== undefined && map.api_key !== null;
-    if (on) tell(null, `not built yet: the Gemini provider (${name}).`, `Remove providers.${name} until it is.`);
-    return found;
-  }
-  if (kind === "openai" || kind === "anthropic") {
-    const suggestion = `Add api_key: \${${KEY_VARIABLES[kind]}}, or use kind: simulated.`;
+  const through = map.passthrough === true || map.passthrough === "true" || map.passthrough === "on";
+  if (kind !== null && kind in KEY_VARIABLES && !through) {
+    const variable = KEY_VARIABLES[kind as keyof typeof KEY_VARIABLES];
+    const suggestion = `Add api_key: \${${variable}}, or use kind: simulated.`;
     if (map.api_key === undefined || map.api_key === null) tell(null, `Provider ${shown(name)} has no api_key.`, suggestion);
   }
-  if (kind === "openai-compatible" && (map.base_url === undefined || map.base_url === null)) {
+  if (NEEDS_ADDRESS.includes(kind) && (map.base_url === undefined || map.base_url === null)) {
     tell(null, `Provider ${shown(name)} has no base_url.`, "Add base_url: http://127.0.0.1:11434/v1 or wherever it is reached.");
   }
   if (kind === "simulated" && map.api_key !== undefined) {
     tell("api_key", "A simulated provider has no api_key.", "Remove api_key, or choose another kind.");
   }
-  if (kind !== null && kind !== "openai-compatible" && (map.free === true || map.free === "true" || map.free === "on")) {
-    tell("free", `Models of ${kind} are not free.`, "Remove free; only an openai-compatible provider can be free.");
+  if (kind !== null && !MAY_BE_FREE.includes(kind) && (map.free === true || map.free === "true" || map.free === "on")) {
+    tell("free", `Models of ${kind} are not free.`, "Remove free; only openai-compatible, ollama and vllm can be free.");
   }
   return found;
 }

@@ -2,7 +2,7 @@
 import { readFileSync, statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { type Config, configOf, type Origin } from "./config.js";
-import { crossProblems, kindOf } from "./cross-checks.js";
+import { crossProblems } from "./cross-checks.js";
 import type { Env } from "./interpolate.js";
 import { type Checked, issueProblems, problemAt, valueAt } from "./issue-text.js";
 import { isLoopback } from "./loopback.js";
@@ -60,8 +60,6 @@ function missingProblem(checked: Checked, missing: MissingVariable): ConfigProbl
   const { path, name } = missing;
   const [section, provider, key] = path;
   if (section === "providers" && key === "api_key") {
-    const kind = kindOf(String(provider), valueAt(checked.yaml.tree, ["providers", String(provider), "kind"]));
-    if (kind === "gemini") return null;
     const message = `Provider "${provider}" has no API key: the environment variable ${name} is not set.`;
     return problemAt(checked, { path, message, suggestion: `Set ${name}, or remove the provider, or make it kind: simulated.` });
   }

@@ -14,8 +14,25 @@ export const OUTPUT_DEFAULT = "8192";
 /** The difficulties that tiers are named by. */
 export const TIER_NAMES = ["easy", "medium", "hard"] as const;
 
-/** Kinds of providers that can be written. `gemini` is known by name and refused until it is built. */
-export const PROVIDER_KINDS = ["openai", "anthropic", "openai-compatible", "simulated", "gemini"] as const;
+/** Kinds of providers that can be written. All but `openai-compatible` and `simulated` are also known by their names. */
+export const PROVIDER_KINDS = [
+  "openai",
+  "anthropic",
+  "gemini",
+  "azure",
+  "openrouter",
+  "groq",
+  "deepseek",
+  "mistral",
+  "xai",
+  "ollama",
+  "vllm",
+  "openai-compatible",
+  "simulated",
+] as const;
+
+/** Name of a kind of provider. */
+export type ProviderKindName = (typeof PROVIDER_KINDS)[number];
 
 const GROUPS = ["agent", "task", "task_type", "user", "model", "team", "key"] as const;
 
@@ -43,10 +60,22 @@ const provider = () =>
       }),
       "off",
     ),
-    passthrough: the.notBuilt("passing on the client's own credential", {
-      about: "Clients' credentials are passed on (subscriptions of coding agents).",
-      example: "off",
-    }),
+    passthrough: the.withDefault(
+      the.toggle({
+        about:
+          "Clients' own credentials are sent to it instead of api_key (subscriptions of coding agents); the key of this file then comes as x-bursar-key.",
+        example: "on",
+      }),
+      "off",
+    ),
+    trust_cost: the.withDefault(
+      the.toggle({
+        about: "The cost that it tells with its usage is posted instead of price times usage (OpenRouter).",
+        example: "on",
+      }),
+      "off",
+    ),
+    api_version: the.name({ about: "Azure only: the api-version of every request.", example: "2024-10-21" }).optional(),
   });
 
 const names = (said: the.Said) => z.array(the.name(said)).meta({ description: said.about, examples: [`[${said.example}]`] });

@@ -4,7 +4,7 @@ import { type AddressInfo, createServer as createTcpServer, type Socket } from "
 import { setTimeout as sleep } from "node:timers/promises";
 import { gzipSync } from "node:zlib";
 import { afterEach, expect, test } from "vitest";
-import { UpstreamFailure, type UpstreamReply } from "../call/needs.js";
+import { UpstreamFailure, type UpstreamReply, type UpstreamRequest } from "../call/needs.js";
 import { type HttpLimits, type HttpUpstream, openHttpUpstream, readBaseUrl } from "./http.js";
 
 const closing: (() => unknown)[] = [];
@@ -39,6 +39,7 @@ function open(base_url: string, limits: Partial<HttpLimits> = {}): HttpUpstream 
     authorize: (headers) => {
       headers.authorization = "Bearer secret";
     },
+    pathOf: ({ model, query }) => `${model}${query === "" ? "" : `?${query}`}`,
     headers_allowed: () => true,
     unbilled: () => false,
     limits,
@@ -47,7 +48,16 @@ function open(base_url: string, limits: Partial<HttpLimits> = {}): HttpUpstream 
   return upstream;
 }
 
-const request = { path: "/chat/completions", query: "", body: Buffer.from('{"a":1}'), headers: {}, stream: false };
+const request: UpstreamRequest = {
+  dialect: "openai-chat",
+  model: "/chat/completions",
+  query: "",
+  body: Buffer.from('{"a":1}'),
+  headers: {},
+  credentials: {},
+  stream: false,
+  framing: "sse",
+};
 const never = new AbortController().signal;
 
 async function textOf(reply: UpstreamReply): Promise<string> {
@@ -91,7 +101,7 @@ test("the body goes out byte for byte, below the base path, with the credential 
     "content-type",
     "host",
   ]);
-  await textOf(await upstream.send({ ...request, path: "/v1/messages" }, never));
+  await textOf(await upstream.send({ ...request, model: "/messages" }, never));
   expect((got as unknown as IncomingMessage).url).toBe("/v1/messages");
 });
 
@@ -208,12 +218,12 @@ test("aborting closes the connection at once, before the head and in the middle 
   });
   const upstream = open(url);
   const early = new AbortController();
-  const head = kindOf(upstream.send({ ...request, path: "/head" }, early.signal));
+  const head = kindOf(upstream.send({ ...request, model: "/head" }, early.signal));
   await sleep(50);
   early.abort();
   expect(await head).toBe("aborted");
   const late = new AbortController();
-  const reply = await upstream.send({ ...request, path: "/body" }, late.signal);
+  const reply = await upstream.send({ ...request, model: "/body" }, late.signal);
   const body = kindOf(textOf(reply));
   await sleep(50);
   late.abort();
@@ -269,7 +279,7 @@ test("a compressed reply is unpacked within bounds, a bomb and broken data are i
     response.writeHead(200, { "content-encoding": encoding, "content-length": bytes.length }).end(bytes);
   });
   const upstream = open(url, { inflated_bytes_max: 1_048_576 });
-  const get = async (path: string): Promise<string> => textOf(await upstream.send({ ...request, path }, never));
+  const get = async (model: string): Promise<string> => textOf(await upstream.send({ ...request, model }, never));
   expect(await get("/ok")).toBe('{"fine":true}');
   for (const path of ["/bomb", "/cut", "/odd"]) expect(await kindOf(get(path)), path).toBe("invalid");
 });

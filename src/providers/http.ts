@@ -3,7 +3,7 @@
  * everywhere. Money path: fails closed — only a request of which no byte was written counts as not sent.
  */
 import { errors, Pool } from "undici";
-import { type Upstream, UpstreamFailure, type UpstreamReply, type UpstreamRequest } from "../call/needs.js";
+import { type Quirks, type Upstream, UpstreamFailure, type UpstreamReply, type UpstreamRequest } from "../call/needs.js";
 import { inflate } from "./inflate.js";
 import { openReplyBody, type ReplyBody } from "./reply-body.js";
 
@@ -38,11 +38,17 @@ export interface HttpUpstreamOptions {
   readonly name: string;
   /** With or without a path (`https://api.openai.com/v1`); request paths are appended to it. */
   readonly base_url: string;
+  /** Path and query of a request below the base URL. */
+  readonly pathOf: (request: UpstreamRequest) => string;
   /** Puts the credential into the headers of one request, just before it is sent. */
   readonly authorize: (headers: Record<string, string>) => void;
+  /** The client's own credentials go upstream instead of the configured one. */
+  readonly passthrough?: boolean;
   readonly headers_allowed: (name: string) => boolean;
   readonly unbilled: (status: number) => boolean;
   readonly simulated?: boolean;
+  readonly quirks?: Quirks;
+  readonly trusts_cost?: boolean;
   readonly limits?: Partial<HttpLimits>;
 }
 
@@ -101,21 +107,15 @@ export function readBaseUrl(text: string): { readonly origin: string; readonly p
   return { origin: url.origin, path: url.pathname.replace(/\/+$/, "") };
 }
 
-function requestHeaders(request: UpstreamRequest, authorize: HttpUpstreamOptions["authorize"]): Record<string, string> {
+function requestHeaders(request: UpstreamRequest, options: HttpUpstreamOptions): Record<string, string> {
   const headers: Record<string, string> = {
     ...request.headers,
     "content-type": "application/json",
-    accept: request.stream ? "text/event-stream" : "application/json",
+    accept: request.stream && request.framing === "sse" ? "text/event-stream" : "application/json",
     "accept-encoding": "identity",
   };
-  authorize(headers);
-  return headers;
-}
-
-function pathOf(base: string, request: UpstreamRequest): string {
-  // A route that brings its own /v1 does not get a second one.
-  const path = base.endsWith("/v1") && request.path.startsWith("/v1/") ? request.path.slice(3) : request.path;
-  return `${base}${path}${request.query === "" ? "" : `?${request.query}`}`;
+  options.authorize(headers);
+  return options.passthrough === true ? { ...headers, ...request.credentials } : headers;
 }
 
 function decoded(raw: RawHeaders, body: ReplyBody, bytesMax: number): AsyncIterable<Uint8Array> {
@@ -206,12 +206,17 @@ export function openHttpUpstream(options: HttpUpstreamOptions): HttpUpstream {
     simulated: options.simulated ?? false,
     async send(request, signal) {
       if (signal.aborted) throw new UpstreamFailure("connect", "The call was given up before it was sent.");
-      const headers = requestHeaders(request, options.authorize);
+      const headers = requestHeaders(request, options);
       const { inflated_bytes_max } = limits;
-      return dispatch({ pool, path: pathOf(base.path, request), headers, body: request.body, inflated_bytes_max }, signal);
+      return dispatch(
+        { pool, path: `${base.path}${options.pathOf(request)}`, headers, body: request.body, inflated_bytes_max },
+        signal,
+      );
     },
     unbilled: options.unbilled,
     headers_allowed: options.headers_allowed,
+    ...(options.quirks === undefined ? {} : { quirks: options.quirks }),
+    trusts_cost: options.trusts_cost ?? false,
     close: () => pool.destroy(),
   };
 }

@@ -2,6 +2,9 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Upstream } from "../call/needs.js";
 import { Secret } from "../config/secret.js";
 import { systemClock } from "../surfaces/system-clock.js";
+import { ANTHROPIC_PATHS } from "./anthropic/kind.js";
+import { GEMINI_PATHS } from "./gemini/kind.js";
+import { OPENAI_PATHS } from "./openai/kind.js";
 import { openProvider, PROVIDER_KINDS } from "./registry.js";
 import { openSimulatorServer } from "./simulated/server.js";
 
@@ -14,7 +17,10 @@ afterAll(() => server.close());
 
 const never = new AbortController().signal;
 const chat = (headers: Record<string, string> = {}) => ({
-  path: "/chat/completions",
+  dialect: "openai-chat" as const,
+  model: "gpt-4o",
+  credentials: {},
+  framing: "sse" as const,
   query: "",
   body: Buffer.from(JSON.stringify({ model: "gpt-4o", messages: [{ role: "user", content: "Hi" }] })),
   headers,
@@ -29,10 +35,10 @@ async function statusOf(upstream: Upstream | null | undefined, request: Paramete
 
 test("each kind speaks its dialects and no other", () => {
   expect(PROVIDER_KINDS.map((kind) => [kind.kind, Object.keys(kind.paths)])).toEqual([
-    ["openai", ["openai-chat"]],
-    ["anthropic", ["anthropic-messages"]],
-    ["openai-compatible", ["openai-chat"]],
-    ["simulated", ["openai-chat", "anthropic-messages"]],
+    ["openai", Object.keys(OPENAI_PATHS)],
+    ["anthropic", Object.keys(ANTHROPIC_PATHS)],
+    ["openai-compatible", Object.keys(OPENAI_PATHS)],
+    ["simulated", [OPENAI_PATHS, ANTHROPIC_PATHS, GEMINI_PATHS].flatMap(Object.keys)],
   ]);
 });
 
@@ -58,7 +64,9 @@ test("Anthropic is reached below /v1 with its key and a version, the client's ow
   const body = Buffer.from(
     JSON.stringify({ model: "claude-haiku-4-5", max_tokens: 5, messages: [{ role: "user", content: "Hi" }] }),
   );
-  expect(await statusOf(anthropic.upstreams.get("anthropic-messages"), { ...chat(), path: "/messages", body })).toBe(200);
+  expect(await statusOf(anthropic.upstreams.get("anthropic-messages"), { ...chat(), dialect: "anthropic-messages", body })).toBe(
+    200,
+  );
   await anthropic.close();
   const authorize = PROVIDER_KINDS.find((kind) => kind.kind === "anthropic")?.authorize;
   const headers: Record<string, string> = {};

@@ -5,72 +5,16 @@
 import { BursarError } from "../accounting/errors.js";
 import type { Clock, DialectName, Upstream } from "../call/needs.js";
 import type { ProviderSettings } from "../config/config.js";
-import { unbilled as anthropicUnbilled } from "./anthropic/failure.js";
+import { ANTHROPIC } from "./anthropic/kind.js";
 import { type HttpLimits, openHttpUpstream } from "./http.js";
-import { unbilled as openAiUnbilled } from "./openai/failure.js";
+import { OPENAI } from "./openai/kind.js";
+import { OPENAI_COMPATIBLE } from "./openai-compatible/kinds.js";
 import type { OpenProvider, ProviderKind } from "./provider.js";
-import { openSimulated, simulatedHeaderAllowed, simulatedUnbilled } from "./simulated/open-simulated.js";
-
-/** Sent when the client names no version: https://platform.claude.com/docs/en/api/versioning, read November 2026. */
-const ANTHROPIC_VERSION = "2023-06-01";
-const CHAT = { "openai-chat": "/chat/completions" } as const;
-const MESSAGES = { "anthropic-messages": "/messages" } as const;
-
-function bearer(headers: Record<string, string>, key: string | null): void {
-  if (key !== null) headers.authorization = `Bearer ${key}`;
-}
-
-function anthropicKey(headers: Record<string, string>, key: string | null): void {
-  if (key !== null) headers["x-api-key"] = key;
-  headers["anthropic-version"] ??= ANTHROPIC_VERSION;
-}
-
-const noHeader = (): boolean => false;
-const anthropicHeader = (name: string): boolean => name === "anthropic-beta" || name === "anthropic-version";
+import { SIMULATED } from "./simulated/kind.js";
+import { openSimulated } from "./simulated/open-simulated.js";
 
 /** Every kind of provider. A new one is one more entry. */
-export const PROVIDER_KINDS: readonly ProviderKind[] = [
-  {
-    kind: "openai",
-    paths: CHAT,
-    base_url: "https://api.openai.com/v1",
-    key: "required",
-    authorize: bearer,
-    headers_allowed: noHeader,
-    unbilled: openAiUnbilled,
-    simulated: false,
-  },
-  {
-    kind: "anthropic",
-    paths: MESSAGES,
-    base_url: "https://api.anthropic.com/v1",
-    key: "required",
-    authorize: anthropicKey,
-    headers_allowed: anthropicHeader,
-    unbilled: anthropicUnbilled,
-    simulated: false,
-  },
-  {
-    kind: "openai-compatible",
-    paths: CHAT,
-    base_url: null,
-    key: "optional",
-    authorize: bearer,
-    headers_allowed: noHeader,
-    unbilled: openAiUnbilled,
-    simulated: false,
-  },
-  {
-    kind: "simulated",
-    paths: { ...CHAT, ...MESSAGES },
-    base_url: null,
-    key: "none",
-    authorize: () => undefined,
-    headers_allowed: simulatedHeaderAllowed,
-    unbilled: simulatedUnbilled,
-    simulated: true,
-  },
-];
+export const PROVIDER_KINDS: readonly ProviderKind[] = [OPENAI, ANTHROPIC, OPENAI_COMPATIBLE, SIMULATED];
 
 /** What opening a provider needs besides its settings. */
 export interface ProviderNeeds {
@@ -80,11 +24,16 @@ export interface ProviderNeeds {
   readonly simulator?: Omit<Parameters<typeof openSimulated>[0], "clock" | "name">;
 }
 
-/** `https://api.anthropic.com` is how its SDKs write the base URL; its API lives below /v1. */
 function baseUrlOf(kind: ProviderKind, settings: ProviderSettings): string | null {
   const url = settings.base_url ?? kind.base_url;
-  if (url === null || kind.kind !== "anthropic") return url;
-  return /^https?:\/\/[^/]+\/?$/.test(url) ? `${url.replace(/\/$/, "")}/v1` : url;
+  return url === null ? null : (kind.base_of?.(url) ?? url);
+}
+
+/** The client's query as far as the kind lets it pass, with what the settings add; without `?`. */
+function queryOf(kind: ProviderKind, settings: ProviderSettings, clientQuery: string): string {
+  const query = new URLSearchParams([...new URLSearchParams(clientQuery)].filter(([name]) => kind.query_allowed(name)));
+  for (const [name, value] of Object.entries(kind.query_added?.(settings) ?? {})) query.set(name, value);
+  return query.toString();
 }
 
 function speaking(kind: ProviderKind, upstream: Upstream | null): ReadonlyMap<DialectName, Upstream | null> {
@@ -92,9 +41,9 @@ function speaking(kind: ProviderKind, upstream: Upstream | null): ReadonlyMap<Di
 }
 
 function openHttp(kind: ProviderKind, settings: ProviderSettings, needs: ProviderNeeds): OpenProvider {
-  const { name, free, api_key } = settings;
-  const common = { name, kind: settings.kind, free, simulator: null };
-  if (kind.key === "required" && api_key === undefined)
+  const { name, free, api_key, passthrough = false, trust_cost = false } = settings;
+  const common = { name, kind: kind.kind, priced_as: kind.priced_as ?? kind.kind, free, simulator: null };
+  if (kind.key === "required" && api_key === undefined && !passthrough)
     return { ...common, upstreams: speaking(kind, null), close: async () => undefined };
   const base_url = baseUrlOf(kind, settings);
   if (base_url === null)
@@ -103,7 +52,16 @@ function openHttp(kind: ProviderKind, settings: ProviderSettings, needs: Provide
     const upstream = openHttpUpstream({
       name,
       base_url,
+      pathOf(request) {
+        const path = kind.paths[request.dialect];
+        if (path === undefined) throw new BursarError("internal", `Provider "${name}" does not speak ${request.dialect}.`);
+        const query = queryOf(kind, settings, request.query);
+        return `${path(request)}${query === "" ? "" : `?${query}`}`;
+      },
       authorize: (headers) => kind.authorize(headers, api_key?.reveal() ?? null),
+      passthrough,
+      trusts_cost: trust_cost,
+      ...(kind.quirks === undefined ? {} : { quirks: kind.quirks }),
       headers_allowed: kind.headers_allowed,
       unbilled: kind.unbilled,
       simulated: kind.simulated,
@@ -127,6 +85,15 @@ export function openProvider(settings: ProviderSettings, needs: ProviderNeeds): 
     throw new BursarError("config_invalid", `Provider "${settings.name}" has the unknown kind "${settings.kind}".`);
   if (kind.kind !== "simulated" || settings.base_url !== undefined) return openHttp(kind, settings, needs);
   const { name, free } = settings;
+  const priced_as = kind.priced_as ?? kind.kind;
   const simulator = openSimulated({ ...needs.simulator, clock: needs.clock, name });
-  return { name, kind: kind.kind, free, upstreams: speaking(kind, simulator), simulator, close: async () => undefined };
+  return {
+    name,
+    kind: kind.kind,
+    priced_as,
+    free,
+    upstreams: speaking(kind, simulator),
+    simulator,
+    close: async () => undefined,
+  };
 }

@@ -16,8 +16,7 @@ import { openMeasures } from "../desk/measures.js";
 import type { DeskNeeds, ProviderFacts, ServerFacts } from "../desk/needs.js";
 import { openRecentCalls } from "../desk/recent-calls.js";
 import { DESK_TABLE } from "../desk/table.js";
-import { anthropicMessagesDialect } from "../providers/anthropic/wire.js";
-import { openAiChat } from "../providers/openai/wire.js";
+import { DIALECTS } from "../providers/dialects.js";
 import type { ProviderNeeds } from "../providers/registry.js";
 import { type OpenLedger, openJournal } from "../stores/journal.js";
 import { openSqlite, type SqlitePersistence } from "../stores/sqlite/open-sqlite.js";
@@ -55,10 +54,6 @@ export interface Core {
 
 const GRACE_MS = 10_000;
 const ACTOR = "config";
-const DIALECTS: ReadonlyMap<DialectName, Dialect> = new Map([
-  [openAiChat.name, openAiChat],
-  [anthropicMessagesDialect.name, anthropicMessagesDialect],
-]);
 
 function sha256(text: string): string {
   return createHash("sha256").update(text, "utf8").digest("hex");

@@ -2,11 +2,14 @@
 import { BursarError } from "../accounting/errors.js";
 import type { PriceBook, PriceRow } from "../accounting/price/price-row.js";
 import type { Candidate, Catalog, DialectName, Upstream } from "../call/needs.js";
+import type { ProviderSettings } from "../config/config.js";
 
 /** A configured provider, open. */
 export interface ServedProvider {
   readonly name: string;
-  readonly kind: "openai" | "anthropic" | "openai-compatible" | "simulated";
+  readonly kind: ProviderSettings["kind"];
+  /** Provider under which its models are priced; a kind that is many (`openai-compatible`) is priced under its name. */
+  readonly priced_as?: string;
   /** One upstream per dialect it speaks; null where its key is missing. */
   readonly upstreams: ReadonlyMap<DialectName, Upstream | null>;
   /** Every model of it is explicitly free (a local server). */
@@ -58,8 +61,15 @@ function priced(
   const provider = simulated ? (named ?? prices.providerOf(asked.text) ?? served.name) : served.name;
   const model = asked.prefix === served.name || named !== null ? asked.rest : asked.text;
   if (served.free) return { provider, model, price: freeRow(provider, model) };
-  const byKind = served.kind === "openai" || served.kind === "anthropic" ? served.kind : provider;
-  return { provider, model, price: prices.resolve({ provider: simulated ? provider : byKind, model, at }) };
+  const many = simulated || served.kind === "openai-compatible";
+  const shelf = many ? provider : (served.priced_as ?? served.kind);
+  return { provider, model, price: prices.resolve({ provider: shelf, model, at }) };
+}
+
+/** Does a provider's own wire come in this dialect? Whoever is neither Anthropic nor Gemini copies OpenAI. */
+function dialectsOf(owner: string, dialect: DialectName): boolean {
+  const family = owner === "anthropic" || owner === "gemini" ? owner : "openai";
+  return dialect.startsWith(`${family}-`);
 }
 
 function serves(prices: PriceBook, served: ServedProvider, asked: Asked, dialect: DialectName): boolean {
@@ -67,11 +77,10 @@ function serves(prices: PriceBook, served: ServedProvider, asked: Asked, dialect
   if (asked.prefix === served.name) return true;
   const owner = prices.providerOf(asked.text);
   if (served.kind === "simulated") {
-    const ownDialect = owner === "anthropic" ? "anthropic-messages" : "openai-chat";
     const one = served.simulates === undefined || served.simulates === owner || asked.prefix === served.simulates;
-    return owner !== null && one && ownDialect === dialect;
+    return owner !== null && one && dialectsOf(owner, dialect);
   }
-  return owner === served.kind || owner === served.name;
+  return owner === (served.priced_as ?? served.kind) || owner === served.name;
 }
 
 /** Resolves models over the configured providers; real ones come before simulated ones. */

@@ -23,6 +23,7 @@ function textOf(part: Part): string | null {
 }
 
 function mediaOf(part: Part): MediaSize | null {
+  if (part.kind === "reference") return { kind: "reference", bytes: null, by_reference: true };
   if (part.kind !== "image" && part.kind !== "audio" && part.kind !== "file") return null;
   const detail = part.kind === "image" && part.detail !== undefined ? { detail: part.detail } : {};
   return { kind: part.kind, bytes: part.bytes, by_reference: part.by_reference, ...detail };

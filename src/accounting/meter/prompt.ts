@@ -5,9 +5,9 @@
 import { countTokens, type Tokenizers, tokenRuleOf } from "./count-tokens.js";
 import { estimateTokens } from "./estimate.js";
 
-/** One picture, sound or file of a prompt. `bytes` as sent (base64 length where so sent); null when by reference. */
+/** One picture, sound or file of a prompt, or what the provider keeps under a name. `bytes` as sent (base64 length where so sent); null when by reference. */
 export interface MediaSize {
-  readonly kind: "image" | "audio" | "file";
+  readonly kind: "image" | "audio" | "file" | "reference";
   readonly bytes: number | null;
   readonly by_reference: boolean;
   /** OpenAI's `detail`. */

@@ -25,6 +25,13 @@ export type Evidence = "provider" | "metered" | "estimated" | "presumed";
 /** Counts per class, non-negative integers ≤ 2^53 − 1. An absent class is unknown, an explicit 0 is 0. */
 export type UsageCounts = Readonly<Partial<Record<UsageClass, number>>>;
 
+/** One run inside a request, by its own model and tier; `model` absent: the one that was asked for. */
+export interface UsagePart {
+  readonly counts: UsageCounts;
+  readonly model?: string;
+  readonly service_tier?: string;
+}
+
 /** What one attempt consumed. */
 export interface Usage {
   readonly counts: UsageCounts;
@@ -33,6 +40,10 @@ export interface Usage {
   readonly evidence: Evidence;
   /** The model the provider says it ran, when it says so. */
   readonly model?: string;
+  /** What the provider says it charged, in nano-dollars. Believed only where the operator trusts it. */
+  readonly told_nano?: bigint;
+  /** One request that ran several models (provider-side fallback, compaction): priced part by part. `counts` is their sum. */
+  readonly parts?: readonly UsagePart[];
   /** Findings while reading, e.g. `cached_exceeds_input`; empty when all is well. */
   readonly flags?: readonly string[];
 }

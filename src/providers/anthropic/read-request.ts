@@ -4,7 +4,7 @@
  * Source: https://platform.claude.com/docs/en/api/messages (read November 2026).
  */
 import { BursarError } from "../../accounting/errors.js";
-import type { ParsedRequest, ToolDeclaration } from "../../call/message.js";
+import type { ParsedRequest, RequestTarget, ToolDeclaration } from "../../call/message.js";
 import { elementsOf, type Field, readObject } from "../json-bytes.js";
 import {
   booleanField,
@@ -88,7 +88,7 @@ function thinks(fields: Fields): boolean {
  * Parses just enough of a Messages body. Throws `invalid_request` naming the field and its value. Usage always comes
  * with this dialect's streams, so a streaming client always counts as having asked for it.
  */
-export function readAnthropicRequest(body: Uint8Array): ParsedRequest {
+export function readAnthropicRequest(body: Uint8Array, target: RequestTarget = {}): ParsedRequest {
   const { fields: ranges, value: fields } = readObject(body);
   const marks: CacheMarks = { writes: "none" };
   const metadata = objectField(fields, "metadata");
@@ -103,6 +103,9 @@ export function readAnthropicRequest(body: Uint8Array): ParsedRequest {
   const tools = declarations({ body, field, tools: objectsField(fields, "tools"), marks });
   return {
     body,
+    target,
+    billed: "all",
+    tool_uses_max: null,
     model,
     stream,
     output_cap,

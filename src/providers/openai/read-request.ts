@@ -4,7 +4,7 @@
  * Source: https://platform.openai.com/docs/api-reference/chat/create (read November 2026).
  */
 import { BursarError } from "../../accounting/errors.js";
-import type { ParsedRequest, ToolDeclaration } from "../../call/message.js";
+import type { ParsedRequest, RequestTarget, ToolDeclaration } from "../../call/message.js";
 import { elementsOf, type Field, readObject } from "../json-bytes.js";
 import {
   booleanField,
@@ -127,7 +127,7 @@ function billsUnseen(fields: Fields): boolean {
  * Parses just enough of a Chat Completions body. Throws `invalid_request` naming the field and its value. Bodies by
  * reference stay untouched: `body` is what came.
  */
-export function readOpenAiRequest(body: Uint8Array): ParsedRequest {
+export function readOpenAiRequest(body: Uint8Array, target: RequestTarget = {}): ParsedRequest {
   const { fields: ranges, value: fields } = readObject(body);
   const tier = textField(fields, "service_tier");
   const streamOptions = objectField(fields, "stream_options");
@@ -137,6 +137,9 @@ export function readOpenAiRequest(body: Uint8Array): ParsedRequest {
   }
   return {
     body,
+    target,
+    billed: "all",
+    tool_uses_max: null,
     model: modelField(fields),
     stream: booleanField(fields, "stream"),
     output_cap: outputCap(fields),

@@ -42,6 +42,10 @@ export interface SimulatedAnswer {
 /** What reaches the simulator. Header names in lower case. */
 export interface Arrival {
   readonly dialect: DialectName;
+  /** What the path says, in the dialects that name these there. */
+  readonly model?: string;
+  readonly stream?: boolean;
+  readonly framing?: "sse" | "json";
   readonly headers: Readonly<Record<string, string>>;
   readonly body: Uint8Array;
 }

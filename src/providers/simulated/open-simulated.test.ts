@@ -10,8 +10,11 @@ const open = (options: { latency?: "none"; clock?: Clock; token_error?: "none" }
 function ask(headers: Record<string, string | number> = {}, body: object = {}): UpstreamRequest {
   const stream = "stream" in body;
   return {
-    path: "/chat/completions",
+    dialect: "openai-chat",
+    model: "even",
     query: "",
+    credentials: {},
+    framing: "sse",
     body: Buffer.from(JSON.stringify({ model: "even", messages: [{ role: "user", content: "Hello there" }], ...body })),
     headers: Object.fromEntries(Object.entries(headers).map(([name, value]) => [`x-sim-${name}`, String(value)])),
     stream,

@@ -5,7 +5,6 @@
 import { type Upstream, UpstreamFailure } from "../../call/needs.js";
 import type { Bill } from "./bill.js";
 import { openEngine, type SimulatorOptions } from "./engine.js";
-import { dialectOf } from "./request.js";
 
 /** An upstream that nobody pays, and the bill that a real one would have sent. */
 export interface SimulatedUpstream extends Upstream {
@@ -31,9 +30,8 @@ export function openSimulated(options: SimulatorOptions & { readonly name?: stri
     simulated: true,
     async send(request, signal) {
       if (signal.aborted) throw new UpstreamFailure("connect", "The call was given up before it was sent.");
-      const dialect = dialectOf(request.path);
-      if (dialect === null) throw new UpstreamFailure("connect", `The simulator has no path ${request.path}.`);
-      return engine.answer({ dialect, headers: request.headers, body: request.body }, signal);
+      const { dialect, model, stream, framing, headers, body } = request;
+      return engine.answer({ dialect, model, stream, framing, headers, body }, signal);
     },
     unbilled: simulatedUnbilled,
     headers_allowed: simulatedHeaderAllowed,

@@ -14,7 +14,7 @@ test("chat and messages are found under their own and the short path, whatever t
 
 test("a path names the agent, percent-encoded, and keeps its route", () => {
   const routed = routeOf("POST", "/agents/research%20bot/v1/chat/completions");
-  expect(routed).toMatchObject({ kind: "data", agent: "research bot", route: { dialect: "openai-chat" } });
+  expect(routed).toMatchObject({ kind: "data", agent: "research bot", dialect: "openai-chat", target: {} });
 });
 
 test("credentials in the query string are taken out before anything else sees it", () => {
@@ -35,12 +35,38 @@ test("paths that are not plain are refused before routing", () => {
 });
 
 test("routes of providers that are not served are refused by name and never reach the control plane", () => {
-  expect(kind("POST", "/v1/responses")).toBe("not_built");
-  expect(kind("POST", "/v1beta/models/gemini-2.5-pro:generateContent")).toBe("not_built");
+  expect(kind("GET", "/v1/responses/resp_1")).toBe("not_built");
+  expect(kind("POST", "/v1beta/models/gemini-2.5-pro:batchGenerateContent")).toBe("not_built");
   expect(kind("POST", "/v1/images/generations")).toBe("not_built");
   expect(kind("GET", "/v1/whatever")).toBe("route_unknown");
   expect(kind("GET", "/v1/chat/completions")).toBe("method_not_allowed");
   expect(kind("POST", "/agents/x/api/v1/status")).toBe("route_unknown");
+});
+
+test("each wire format has its paths, with the model in them where its clients write it there", () => {
+  const found = (target: string) => {
+    const routed = routeOf("POST", target);
+    return routed.kind === "data" ? [routed.dialect, routed.target, routed.query] : routed.kind;
+  };
+  expect(found("/v1/responses")).toEqual(["openai-responses", {}, ""]);
+  expect(found("/agents/a/responses")).toEqual(["openai-responses", {}, ""]);
+  expect(found("/v1/messages/count_tokens?beta=true")).toEqual(["anthropic-count-tokens", {}, "beta=true"]);
+  expect(found("/openai/deployments/gpt-4o/chat/completions?api-version=1")).toEqual([
+    "openai-chat",
+    { model: "gpt-4o" },
+    "api-version=1",
+  ]);
+  const gemini = { model: "gemini-2.5-flash", stream: true };
+  expect(found("/v1beta/models/gemini-2.5-flash:streamGenerateContent?alt=sse&key=secret")).toEqual([
+    "gemini-generate",
+    { ...gemini, framing: "sse" },
+    "alt=sse",
+  ]);
+  expect(found("/v1beta/models/gemini-2.5-flash:streamGenerateContent")).toEqual([
+    "gemini-generate",
+    { ...gemini, framing: "json" },
+    "",
+  ]);
 });
 
 test("everything else belongs to the control plane; a HEAD of the root is a probe", () => {

@@ -1,51 +1,112 @@
 import { BursarError } from "../../accounting/errors.js";
+import type { RequestTarget } from "../../call/message.js";
 import type { DialectName } from "../../call/needs.js";
-
-/** A data-plane route: a wire format and the path below the provider's base URL. */
-export interface DataRoute {
-  readonly dialect: DialectName;
-  /** Path below the provider's base URL. */
-  readonly upstreamPath: string;
-}
 
 /** Where a request goes. Routing and authorisation both use this one reading of the URL. */
 export type Routed =
-  | { readonly kind: "data"; readonly route: DataRoute; readonly agent?: string; readonly query: string }
+  | {
+      readonly kind: "data";
+      readonly dialect: DialectName;
+      readonly target: RequestTarget;
+      readonly agent?: string;
+      readonly query: string;
+    }
   | { readonly kind: "probe" }
   | { readonly kind: "control" }
   | { readonly kind: "refused"; readonly error: BursarError; readonly dialect: DialectName };
 
-const CHAT: DataRoute = { dialect: "openai-chat", upstreamPath: "/chat/completions" };
-const MESSAGES: DataRoute = { dialect: "anthropic-messages", upstreamPath: "/messages" };
-
-const DATA_ROUTES: ReadonlyMap<string, DataRoute> = new Map([
-  ["/v1/chat/completions", CHAT],
-  ["/chat/completions", CHAT],
-  ["/v1/messages", MESSAGES],
-  ["/messages", MESSAGES],
+/** Routes whose path says nothing but the wire format. Each also stands without its `/v1`, for clients whose base URL lacks it. */
+const PLAIN: ReadonlyMap<string, DialectName> = new Map([
+  ["/v1/chat/completions", "openai-chat"],
+  ["/v1/responses", "openai-responses"],
+  ["/v1/completions", "openai-completions"],
+  ["/v1/embeddings", "openai-embeddings"],
+  ["/v1/messages", "anthropic-messages"],
+  ["/v1/messages/count_tokens", "anthropic-count-tokens"],
 ]);
 
-/** Paths of the providers that are known and not served yet: refused by name. */
+/** Azure's own paths: https://learn.microsoft.com/azure/ai-services/openai/reference, read November 2026. */
+const AZURE_DEPLOYMENT = /^\/openai\/deployments\/([^/]+)(\/(?:chat\/completions|completions|embeddings))$/;
+const AZURE_V1 = /^\/openai(\/v1\/(?:chat\/completions|responses|completions|embeddings)|\/responses)$/;
+
+/** Gemini's: the model and what to do with it are one segment. */
+const GEMINI = /^\/v1(?:beta)?\/(?:models|tunedModels)\/([^/:]+):([A-Za-z]+)$/;
+const GEMINI_METHODS: ReadonlyMap<string, DialectName> = new Map([
+  ["generateContent", "gemini-generate"],
+  ["streamGenerateContent", "gemini-generate"],
+  ["countTokens", "gemini-count-tokens"],
+  ["embedContent", "gemini-embed"],
+  ["batchEmbedContents", "gemini-batch-embed"],
+]);
+
+/** Paths of the providers that are known and not served: refused by name. */
 const NOT_BUILT: readonly (readonly [RegExp, string, DialectName])[] = [
-  [/^\/v1\/responses(\/|$)/, "OpenAI Responses", "openai-chat"],
-  [/^\/v1\/embeddings$/, "OpenAI Embeddings", "openai-chat"],
-  [/^\/v1\/completions$/, "OpenAI legacy Completions", "openai-chat"],
-  [/^\/v1\/models(\/|$)/, "OpenAI Models", "openai-chat"],
+  [/^\/v1\/responses\//, "reading, deleting and compacting stored responses", "openai-responses"],
   [/^\/v1\/(files|batches|uploads)(\/|$)/, "files and batches", "openai-chat"],
+  [/^\/v1\/realtime(\/|$)/, "realtime sessions", "openai-chat"],
   [
-    /^\/v1\/(images|audio|realtime|moderations|fine_tuning|assistants|threads|vector_stores|videos)(\/|$)/,
+    /^\/v1\/(images|audio|moderations|fine_tuning|assistants|threads|vector_stores|videos|conversations|containers)(\/|$)/,
     "this OpenAI route",
     "openai-chat",
   ],
-  [/^\/v1\/messages\/count_tokens$/, "Anthropic count_tokens", "anthropic-messages"],
   [/^\/v1\/messages\/batches(\/|$)/, "Anthropic batches", "anthropic-messages"],
-  [/^\/v1beta\//, "Gemini", "openai-chat"],
+  [/^\/v1beta\/models\/[^/]+:batchGenerateContent/, "Gemini batches", "gemini-generate"],
+  [/^\/v1beta\/(files|cachedContents|batches|tunedModels|corpora)(\/|$)/, "Gemini files, caches and batches", "gemini-generate"],
+  [/^\/(v1|v1beta)\/models(\/|$)/, "the list of models", "openai-chat"],
 ];
+
+/** What is served, for whoever asks for something else. */
+const SERVED =
+  "POST /v1/chat/completions, /v1/responses, /v1/completions, /v1/embeddings, /v1/messages, /v1/messages/count_tokens " +
+  "and /v1beta/models/{model}:generateContent, :streamGenerateContent, :countTokens, :embedContent";
 
 const AGENT_PREFIX = "/agents/";
 
 function refusedRoute(error: BursarError, dialect: DialectName): Routed {
   return { kind: "refused", error, dialect };
+}
+
+/** The dialect that an error on a path is told in: what its clients can read. */
+function familyOf(path: string): DialectName {
+  if (path.startsWith("/v1beta")) return "gemini-generate";
+  return /^\/(?:v1\/)?messages/.test(path) ? "anthropic-messages" : "openai-chat";
+}
+
+/** A model's name in a path. Throws `invalid_request` when it is not percent-encoded text. */
+function nameIn(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch (cause) {
+    throw new BursarError(
+      "invalid_request",
+      `The model ${JSON.stringify(text)} in the path is not percent-encoded UTF-8.`,
+      {},
+      { cause },
+    );
+  }
+}
+
+interface Found {
+  readonly dialect: DialectName;
+  readonly target: RequestTarget;
+}
+
+function find(path: string, query: URLSearchParams): Found | null {
+  const plain = PLAIN.get(path) ?? PLAIN.get(`/v1${path}`);
+  if (plain !== undefined) return { dialect: plain, target: {} };
+  const azure = AZURE_V1.exec(path)?.[1];
+  if (azure !== undefined) return find(azure.startsWith("/v1") ? azure : `/v1${azure}`, query);
+  const [, deployment, rest] = AZURE_DEPLOYMENT.exec(path) ?? [];
+  if (deployment !== undefined && rest !== undefined) {
+    const dialect = PLAIN.get(`/v1${rest}`);
+    return dialect === undefined ? null : { dialect, target: { model: nameIn(deployment) } };
+  }
+  const [, model, method] = GEMINI.exec(path) ?? [];
+  const dialect = method === undefined ? undefined : GEMINI_METHODS.get(method);
+  if (model === undefined || dialect === undefined) return null;
+  const stream = method === "streamGenerateContent";
+  const framing = stream && query.get("alt") !== "sse" ? "json" : "sse";
+  return { dialect, target: { model: nameIn(model), stream, framing } };
 }
 
 /** Credentials in a query string are never forwarded or logged. */
@@ -89,31 +150,39 @@ export function routeOf(method: string, target: string): Routed {
       "openai-chat",
     );
   }
-  if (method === "HEAD" && rawPath === "/") return { kind: "probe" };
   let named: Named;
+  const query = new URLSearchParams(question < 0 ? "" : target.slice(question + 1));
+  let found: Found | null;
   try {
     named = splitAgent(rawPath);
+    found = find(named.path, query);
   } catch (error) {
-    if (error instanceof BursarError) return refusedRoute(error, "openai-chat");
+    if (error instanceof BursarError) return refusedRoute(error, familyOf(rawPath));
     throw error;
   }
-  const route = DATA_ROUTES.get(named.path);
-  if (route !== undefined) {
+  const { path } = named;
+  // Coding agents probe their base URL, with and without an agent in it.
+  if (method === "HEAD" && (path === "/" || /^\/agents\/[^/]+\/?$/.test(rawPath))) return { kind: "probe" };
+  if (found !== null) {
     if (method !== "POST") {
-      const message = `${named.path} takes POST, not ${method}.`;
-      return refusedRoute(new BursarError("method_not_allowed", message), route.dialect);
+      return refusedRoute(new BursarError("method_not_allowed", `${path} takes POST, not ${method}.`), found.dialect);
     }
-    const query = withoutCredentials(new URLSearchParams(question < 0 ? "" : target.slice(question + 1)));
-    return { kind: "data", route, query, ...(named.agent === undefined ? {} : { agent: named.agent }) };
+    return {
+      kind: "data",
+      ...found,
+      query: withoutCredentials(query),
+      ...(named.agent === undefined ? {} : { agent: named.agent }),
+    };
   }
   for (const [pattern, name, dialect] of NOT_BUILT) {
-    if (!pattern.test(named.path)) continue;
-    const message = `${name} (${named.path}) is not built yet. Served: POST /v1/chat/completions and POST /v1/messages.`;
-    return refusedRoute(new BursarError("not_built", message), dialect);
+    if (!pattern.test(path)) continue;
+    return refusedRoute(new BursarError("not_built", `Not served: ${name} (${path}). Served: ${SERVED}.`), dialect);
   }
-  if (named.path.startsWith("/v1/") || named.agent !== undefined) {
-    const message = `There is no route ${method} ${named.path}. Served: POST /v1/chat/completions and POST /v1/messages.`;
-    return refusedRoute(new BursarError("route_unknown", message), "openai-chat");
+  if (/^\/(v1|v1beta|openai)\//.test(path) || named.agent !== undefined) {
+    return refusedRoute(
+      new BursarError("route_unknown", `There is no route ${method} ${path}. Served: ${SERVED}.`),
+      familyOf(path),
+    );
   }
   return { kind: "control" };
 }

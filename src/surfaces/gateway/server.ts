@@ -13,7 +13,7 @@ import { presentedToken, SECRET_HEADERS } from "../credential.js";
 import { replyHeaders, statusOf } from "../reply-headers.js";
 import { whyStranger } from "../stranger.js";
 import { readBody } from "./read-body.js";
-import { type DataRoute, routeOf } from "./route.js";
+import { type Routed, routeOf } from "./route.js";
 
 /** What the gateway serves with. */
 export interface GatewayOptions {
@@ -113,12 +113,18 @@ function refuseStranger(request: IncomingMessage): void {
   throw new BursarError("forbidden", message);
 }
 
+/** The dialect of a route; where it is not served, OpenAI's is what most clients can read an error in. */
+function dialectOf(options: GatewayOptions, name: DialectName): Dialect {
+  return options.dialects.get(name) ?? (options.dialects.get("openai-chat") as Dialect);
+}
+
 async function serveCall(
   options: GatewayOptions,
-  of: { request: IncomingMessage; response: ServerResponse; route: DataRoute; query: string; agent?: string },
+  of: { request: IncomingMessage; response: ServerResponse; routed: Extract<Routed, { kind: "data" }> },
 ): Promise<void> {
-  const { request, response, route, query, agent } = of;
-  const dialect = options.dialects.get(route.dialect) as Dialect;
+  const { request, response, routed } = of;
+  const { target, query, agent } = routed;
+  const dialect = dialectOf(options, routed.dialect);
   const left = new AbortController();
   response.on("close", () => {
     if (!response.writableFinished) left.abort();
@@ -136,7 +142,7 @@ async function serveCall(
     const body = await readBody(request, options.bodyBytesMax);
     const reply = await options.road.run({
       dialect,
-      path: route.upstreamPath,
+      target,
       query,
       body,
       headers: plainHeaders(request),
@@ -161,9 +167,12 @@ function serve(options: GatewayOptions, request: IncomingMessage, response: Serv
   if (routed.kind === "control") options.control(request, response);
   else if (routed.kind === "probe") response.writeHead(200).end();
   else if (routed.kind === "refused") {
-    const dialect = options.dialects.get(routed.dialect) as Dialect;
-    writeRefusal(response, { dialect, error: routed.error, callId: options.newId() });
-  } else serveCall(options, { request, response, ...routed }).catch(options.fault);
+    const { dialect, error } = routed;
+    writeRefusal(response, { dialect: dialectOf(options, dialect), error, callId: options.newId() });
+  } else if (!options.dialects.has(routed.dialect)) {
+    const error = new BursarError("not_built", `${routed.dialect} is not built yet.`);
+    writeRefusal(response, { dialect: dialectOf(options, routed.dialect), error, callId: options.newId() });
+  } else serveCall(options, { request, response, routed }).catch(options.fault);
 }
 
 /** Requests that are being answered, and word once there are none: keep-alive connections alone never hold up an end. */

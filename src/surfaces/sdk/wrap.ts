@@ -30,14 +30,13 @@ export interface WrapCore {
 interface Served {
   readonly provider: string;
   readonly dialect: DialectName;
-  readonly path: string;
 }
 
 const KEY: KeyIdentity = { name: "sdk", trusts_attribution: true };
 
 function servedBy(pathname: string): Served | null {
-  if (pathname.endsWith("/chat/completions")) return { provider: "openai", dialect: "openai-chat", path: "/chat/completions" };
-  if (pathname.endsWith("/messages")) return { provider: "anthropic", dialect: "anthropic-messages", path: "/messages" };
+  if (pathname.endsWith("/chat/completions")) return { provider: "openai", dialect: "openai-chat" };
+  if (pathname.endsWith("/messages")) return { provider: "anthropic", dialect: "anthropic-messages" };
   return null;
 }
 
@@ -89,7 +88,7 @@ export function trackedFetch(core: WrapCore, clientFetch: typeof globalThis.fetc
     if (request.method === "GET" || request.method === "HEAD") return clientFetch(input, init);
     const dialect = served === null ? undefined : core.dialects.get(served.dialect);
     if (served === null || dialect === undefined) return notTracked(url);
-    const { provider, path } = served;
+    const { provider } = served;
     const unbilled = core.unbilled(provider);
     const { firstByteMs } = core;
     const connection: ClientConnection = {
@@ -102,7 +101,6 @@ export function trackedFetch(core: WrapCore, clientFetch: typeof globalThis.fetc
     };
     const reply = await core.road.run({
       dialect,
-      path,
       query: url.searchParams.toString(),
       body: new Uint8Array(await request.arrayBuffer()),
       headers: { ...Object.fromEntries(request.headers), ...core.scopes.headers() },
