@@ -157,7 +157,7 @@ export function boundAttempt(query: BoundQuery): Bound {
   if (request.billed === "nothing") return UNBILLED;
   const uses = serverToolUses(request, query.key);
   const results = toolResults(query, uses, price);
-  const estimated = boundedInput(query, counted, price) + results;
+  const estimated = boundedInput(query, counted, price);
   const cap = outputCap(query, price);
   if (!Number.isSafeInteger(cap * request.choices)) {
     throw new BursarError(
@@ -176,7 +176,8 @@ export function boundAttempt(query: BoundQuery): Bound {
   const ceiling = ceilingFor({
     estimated_input: estimated,
     exact: counted.exact && !candidate.upstream.simulated,
-    bytes: counted.bytes + results,
+    bytes: counted.bytes,
+    tool_results: results,
     calibration: query.state.calibrations.get(calibrationKey(candidate.canonical, candidate.upstream.simulated)) ?? null,
     output,
     row: price,

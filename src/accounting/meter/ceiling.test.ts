@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { openPriceBook } from "../price/price-book.js";
-import { type CeilingQuery, ceilingFor, OUTPUT_SLICE, tokensPerByte } from "./ceiling.js";
+import { type CeilingQuery, ceilingFor, OUTPUT_SLICE } from "./ceiling.js";
+import { tokensPerByte } from "./count-tokens.js";
 
 const at = Date.parse("2026-11-24T12:00:00Z");
 const row = openPriceBook().resolve({ provider: "openai", model: "gpt-4o-mini", at });

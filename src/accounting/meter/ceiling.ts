@@ -6,6 +6,7 @@ import type { Ceiling } from "../ledger/command.js";
 import { type CeilingOptions, ceilingOf } from "../price/cost.js";
 import type { PriceRow } from "../price/price-row.js";
 import { correction, type Learned } from "./calibration.js";
+import { tokensPerByte } from "./count-tokens.js";
 
 /**
  * Output tokens held at a time while a stream flows whose bill is visible. Small enough that fifty agents do not lock a
@@ -18,20 +19,6 @@ export const OUTPUT_DEFAULT = 8192;
 
 /** Head room over a calibrated estimate, in tenths: p90 of its error is 8 %. */
 export const MEASURED_TENTHS = 11;
-
-/**
- * Most tokens one byte can become where the tokenizer normalises by NFKC first: U+FDFA has 3 bytes and unfolds to 33
- * (https://www.unicode.org/faq/normalization.html, "maximum expansion factor").
- */
-export const NFKC_FACTOR = 11;
-
-// Byte-level tokenizers, published by their makers: a byte is at most one token. Everybody else is taken to normalise.
-const BYTE_LEVEL = new Set(["openai", "azure", "deepseek", "x-ai", "groq", "cerebras", "mistral", "together", "fireworks"]);
-
-/** How many tokens a byte can become at most for a provider's models. */
-export function tokensPerByte(provider: string | null): number {
-  return provider !== null && BYTE_LEVEL.has(provider) ? 1 : NFKC_FACTOR;
-}
 
 /** What bounds a request's output: tokens per choice, the slice held at first (null: everything), choices. */
 export interface OutputBound {
@@ -49,6 +36,8 @@ export interface CeilingQuery {
   /** Bytes of the prompt, media and framing at their token bounds: nothing tokenizes to more than this per byte. */
   readonly bytes: number;
   readonly calibration: Learned | null;
+  /** Input tokens that tools at the provider bring back in further rounds, at most; each round has a window of its own. */
+  readonly tool_results?: number;
   readonly output: OutputBound;
   /** null: the price is unknown; the money of the ceiling is then 0 and the ledger denies it on hard budgets. */
   readonly row: PriceRow | null;
@@ -86,7 +75,7 @@ export function sliceFor(output: OutputBound, mode: "measured" | "strict"): numb
 
 /** The most an attempt may cost until its hold is extended. Money rounded up; tokens whole. */
 export function ceilingFor(query: CeilingQuery): Ceiling {
-  const input_tokens = inputBound(query);
+  const input_tokens = inputBound(query) + (query.tool_results ?? 0);
   const output_tokens = sliceFor(query.output, query.mode);
   if (query.row === null) return { nano: 0n, input_tokens, output_tokens };
   const options: CeilingOptions = {

@@ -53,6 +53,20 @@ const RULES: readonly RuleRow[] = [
 const ANY: TokenRule = { encoding: "o200k_base", percent: 100, exact: false, estimate_percent: 105 };
 const OPENAI: TokenRule = { encoding: "o200k_base", percent: 100, exact: false, estimate_percent: 100 };
 
+/**
+ * Most tokens one byte can become where the tokenizer normalises by NFKC first: U+FDFA has 3 bytes and unfolds to 33
+ * (https://www.unicode.org/faq/normalization.html, "maximum expansion factor").
+ */
+const NFKC_FACTOR = 11;
+
+// Byte-level tokenizers, published by their makers: a byte is at most one token. Everybody else is taken to normalise.
+const BYTE_LEVEL = new Set(["openai", "azure", "deepseek", "x-ai", "groq", "cerebras", "mistral", "together", "fireworks"]);
+
+/** How many tokens a byte can become at most for a provider's models. */
+export function tokensPerByte(provider: string | null): number {
+  return provider !== null && BYTE_LEVEL.has(provider) ? 1 : NFKC_FACTOR;
+}
+
 /** The rule for a canonical `provider/model`. Unknown models count as o200k, never as exact. */
 export function tokenRuleOf(canonical: string): TokenRule {
   const rule = RULES.find((row) => row.model.test(canonical));

@@ -2,7 +2,7 @@
  * Input tokens of a whole prompt: texts, framing, tools and media. Money path: fails closed — media without a bound are
  * named, and the caller refuses them or takes the whole context window.
  */
-import { countTokens, type Tokenizers, tokenRuleOf } from "./count-tokens.js";
+import { countTokens, type Tokenizers, tokenRuleOf, tokensPerByte } from "./count-tokens.js";
 import { estimateTokens } from "./estimate.js";
 
 /** One picture, sound or file of a prompt, or what the provider keeps under a name. `bytes` as sent (base64 length where so sent); null when by reference. */
@@ -201,6 +201,15 @@ function leftover(sizes: PromptSizes, text: TextBytes, toolBytes: number): Lefto
   return { bytes, residual: Math.max(0, bytes - known) };
 }
 
+const ASCII_ONLY = /^[\0-\x7f]*$/;
+
+/** A text as a tokenizer reads it that normalises by NFKC first: one character (U+FDFA) can stand for eighteen. */
+function unfolded(text: string): string {
+  if (ASCII_ONLY.test(text)) return text;
+  const normal = text.normalize("NFKC");
+  return normal.length > text.length ? normal : text;
+}
+
 /**
  * Tokens of a prompt for a canonical `provider/model`: counted where an encoding is loaded and the texts are short,
  * estimated otherwise. Pure; the estimate takes about 10 ms a megabyte.
@@ -208,7 +217,9 @@ function leftover(sizes: PromptSizes, text: TextBytes, toolBytes: number): Lefto
 export function estimatePrompt(sizes: PromptSizes, canonical: string, tokenizers: Tokenizers = {}): PromptTokens {
   const rule = tokenRuleOf(canonical);
   const counted = countTokens(sizes.texts, canonical, tokenizers);
-  const estimate = (): number => sizes.texts.reduce((total, text) => total + estimateTokens(text), 0);
+  const normalises = tokensPerByte(canonical.slice(0, canonical.indexOf("/"))) > 1;
+  const read = (text: string): string => (normalises ? unfolded(text) : text);
+  const estimate = (): number => sizes.texts.reduce((total, text) => total + estimateTokens(read(text)), 0);
   const texts = counted ?? Math.ceil((estimate() * rule.estimate_percent) / 100);
   const toolBytes = sizes.tools.reduce((total, bytes) => total + bytes, 0);
   const tools = Math.ceil((toolBytes * 10 * rule.estimate_percent) / (TOOL_BYTES_TENTHS * 100));
