@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { USAGE_CLASSES, type UsageClass, type UsageCounts } from "../meter/usage.js";
-import { ceilingOf, costLines, costOf, factorOf } from "./cost.js";
+import { ceilingOf, costLines, costOf, costOfParts, factorOf } from "./cost.js";
 import { openPriceBook } from "./price-book.js";
 import type { PicoPrices, PriceRow } from "./price-row.js";
 
@@ -209,4 +209,52 @@ test("B11: a ceiling assumes no cache discount and takes the write price where t
   expect([at("none"), at("5m"), at("1h")]).toEqual([1_000_000n, 1_250_000n, 2_000_000n]);
   // OpenAI's newest models write their cache unasked and bill it.
   expect(ceilingOf({ input_tokens: 1000, output_tokens: 0 }, known("openai", "gpt-5.6-sol"))).toBe(5_000_000n);
+});
+
+const anyPart = fc.record({ counts: anyCounts, row: anyRow, service_tier: fc.constantFrom(undefined, "batch", "priority") });
+
+test("D9: several runs cost what each costs at its own price, rounded once", () => {
+  const haiku = known("anthropic", "claude-haiku-4-5");
+  const sonnet = known("anthropic", "claude-sonnet-4-5");
+  const parts = [
+    { counts: { input_fresh: 1000, output_text: 10 }, row: sonnet },
+    { counts: { input_fresh: 1000, output_text: 100 }, row: haiku },
+  ];
+  // $3 and $15 per million, then $1 and $5.
+  expect(costOfParts(parts)).toBe(3_000_000n + 150_000n + 1_000_000n + 500_000n);
+  expect(costOfParts([])).toBe(0n);
+  const half: PriceRow = { ...mini, pico: { input_fresh: 500n, output_text: 500n } };
+  // Half a nano-dollar each: rounded apart they would be two.
+  expect(costOfParts([0, 1].map(() => ({ counts: { input_fresh: 1 }, row: half })))).toBe(1n);
+});
+
+test("one part costs what costOf says, and parts in any order the same", () => {
+  fc.assert(
+    fc.property(anyPart, ({ counts, row, service_tier }) => {
+      expect(costOfParts([{ counts, row, service_tier }])).toBe(costOf(counts, row, service_tier));
+    }),
+  );
+  fc.assert(
+    fc.property(fc.array(anyPart, { maxLength: 5 }), (parts) => {
+      expect(costOfParts([...parts].reverse())).toBe(costOfParts(parts));
+    }),
+  );
+});
+
+test("the sum of parts is the sum of their exact fractions, rounded half-up once", () => {
+  fc.assert(
+    fc.property(fc.array(anyPart, { maxLength: 5 }), (parts) => {
+      const shared = parts.reduce(
+        (product, { row }) => product * 2n * (row.multipliers.priority as readonly [bigint, bigint])[1],
+        1n,
+      );
+      const units = parts.flatMap(({ counts, row, service_tier }) =>
+        costLines(counts, row, service_tier).map(
+          (line) => (BigInt(line.units) * line.pico * line.factor[0] * shared) / line.factor[1],
+        ),
+      );
+      const sum = units.reduce((total, unit) => total + unit, 0n);
+      expect(costOfParts(parts)).toBe((sum + 500n * shared) / (1000n * shared));
+    }),
+  );
 });

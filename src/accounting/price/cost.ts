@@ -102,12 +102,10 @@ export function costLines(counts: UsageCounts, row: PriceRow, serviceTier?: stri
   return lines;
 }
 
-/**
- * What one attempt cost, in nano-dollars, rounded half-up once. Counts are non-negative safe integers (readers of usage
- * see to that; a RangeError here is a fault). A class that is absent was not told and costs nothing: whoever settles
- * without usage posts the hold instead.
- */
-export function costOf(counts: UsageCounts, row: PriceRow, serviceTier?: string | null): Nano {
+/** An exact amount in pico-dollars, as numerator and denominator. */
+type Exact = readonly [bigint, bigint];
+
+function exactCost(counts: UsageCounts, row: PriceRow, serviceTier?: string | null): Exact {
   let numerator = 0n;
   let denominator = 1n;
   for (const line of costLines(counts, row, serviceTier)) {
@@ -117,8 +115,42 @@ export function costOf(counts: UsageCounts, row: PriceRow, serviceTier?: string 
     numerator = numerator * down + part * denominator;
     denominator *= down;
   }
+  return [numerator, denominator];
+}
+
+/** Pico-dollars as nano-dollars, half-up. */
+function rounded([numerator, denominator]: Exact): Nano {
   const unit = denominator * PICO_PER_NANO;
   return (2n * numerator + unit) / (2n * unit);
+}
+
+/**
+ * What one attempt cost, in nano-dollars, rounded half-up once. Counts are non-negative safe integers (readers of usage
+ * see to that; a RangeError here is a fault). A class that is absent was not told and costs nothing: whoever settles
+ * without usage posts the hold instead.
+ */
+export function costOf(counts: UsageCounts, row: PriceRow, serviceTier?: string | null): Nano {
+  return rounded(exactCost(counts, row, serviceTier));
+}
+
+/** One run of an attempt, with the row of the model that ran it. */
+export interface PricedPart {
+  readonly counts: UsageCounts;
+  readonly row: PriceRow;
+  readonly service_tier?: string | null;
+}
+
+/**
+ * What an attempt of several runs cost, each at its own model's price and in the long-context tier of its own input: the
+ * exact sum, rounded half-up once. Of one part it is `costOf`; of none it is 0. Throws like `costOf`.
+ */
+export function costOfParts(parts: readonly PricedPart[]): Nano {
+  let sum: Exact = [0n, 1n];
+  for (const { counts, row, service_tier } of parts) {
+    const [numerator, denominator] = exactCost(counts, row, service_tier);
+    sum = [sum[0] * denominator + numerator * sum[1], sum[1] * denominator];
+  }
+  return rounded(sum);
 }
 
 /** The most a request can consume. `output_tokens` is per choice; `choices` and `requests` are 1 unless given. */
