@@ -7,6 +7,8 @@ export type Role = "system" | "user" | "assistant" | "tool";
 /** One piece of a message. */
 export type Part =
   | { readonly kind: "text"; readonly text: string }
+  /** Text as token ids: `count` of them, `bytes` of UTF-8 as compact JSON. */
+  | { readonly kind: "tokens"; readonly count: number; readonly bytes: number }
   /** Inline media, by size; `tokens_max` when the provider's rule gives a bound. */
   | { readonly kind: "image"; readonly bytes: number | null; readonly by_reference: boolean; readonly detail?: string }
   | { readonly kind: "audio"; readonly bytes: number | null; readonly by_reference: boolean }

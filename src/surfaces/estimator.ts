@@ -36,20 +36,30 @@ const FRAME_MESSAGE = 48;
 const FRAME_TEXT = 32;
 const FRAME_OTHER = 112;
 
+function partsOf(request: ParsedRequest): readonly Part[] {
+  return [...request.system, ...request.messages.flatMap((message) => message.parts)];
+}
+
 function sizesOf(request: ParsedRequest): PromptSizes {
   const texts: string[] = [];
   const media: MediaSize[] = [];
   let frame = FRAME_REQUEST + request.messages.length * FRAME_MESSAGE;
-  for (const part of [...request.system, ...request.messages.flatMap((message) => message.parts)]) {
+  for (const part of partsOf(request)) {
     const text = textOf(part);
     if (text !== null) texts.push(text);
     const medium = mediaOf(part);
     if (medium !== null) media.push(medium);
-    frame += part.kind === "text" ? FRAME_TEXT : part.kind === "unknown" ? 0 : FRAME_OTHER;
+    if (part.kind === "tokens") frame += part.bytes;
+    else frame += part.kind === "text" ? FRAME_TEXT : part.kind === "unknown" ? 0 : FRAME_OTHER;
   }
   const messages = request.messages.length + (request.system.length > 0 ? 1 : 0);
   const sent = { bytes: request.body.byteLength, ascii: isAscii(request.body), frame };
   return { texts, messages, tools: request.tools.map((tool) => tool.bytes), media, sent };
+}
+
+/** Tokens that came as ids: nothing is to be estimated of them. */
+function idsOf(request: ParsedRequest): number {
+  return partsOf(request).reduce((sum, part) => sum + (part.kind === "tokens" ? part.count : 0), 0);
 }
 
 /** Fields without a token of their own: beside them only plain messages are counted exactly. */
@@ -87,7 +97,11 @@ const LOADERS: Readonly<Partial<Record<EncodingName, () => Promise<{ countTokens
  */
 export function openEstimator(): Estimator {
   return {
-    input: (request, canonical) => estimatePrompt(sizesOf(request), canonical),
+    input(request, canonical) {
+      const estimated = estimatePrompt(sizesOf(request), canonical);
+      const ids = idsOf(request);
+      return ids === 0 ? estimated : { ...estimated, tokens: estimated.tokens + ids, exact: false };
+    },
     async count(request, canonical) {
       const rule = tokenRuleOf(canonical);
       const load = rule.exact ? LOADERS[rule.encoding] : undefined;
