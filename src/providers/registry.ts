@@ -56,7 +56,7 @@ function openHttp(kind: ProviderKind, settings: ProviderSettings, needs: Provide
         const path = kind.paths[request.dialect];
         if (path === undefined) throw new BursarError("internal", `Provider "${name}" does not speak ${request.dialect}.`);
         const query = queryOf(kind, settings, request.query);
-        return `${path(request)}${query === "" ? "" : `?${query}`}`;
+        return `${path(request, settings)}${query === "" ? "" : `?${query}`}`;
       },
       authorize: (headers) => kind.authorize(headers, api_key?.reveal() ?? null),
       passthrough,
