@@ -5,8 +5,8 @@
 import type { Attribution } from "../accounting/budget/budget.js";
 import type { AccountView, Ceiling, LedgerCommand, LedgerResult } from "../accounting/ledger/command.js";
 import type { OverrunCause, PostOutcome } from "../accounting/ledger/entry.js";
-import type { Usage, UsageCounts } from "../accounting/meter/usage.js";
-import { costOf } from "../accounting/price/cost.js";
+import { inputTokens, type Usage, type UsageCounts, type UsagePart } from "../accounting/meter/usage.js";
+import { costOf, costOfParts } from "../accounting/price/cost.js";
 import type { PriceRow } from "../accounting/price/price-row.js";
 import { usdText } from "../accounting/units/money.js";
 import type { Bound } from "./estimate-ceiling.js";
@@ -71,6 +71,66 @@ function priceThatRan(needs: CallNeeds, attempt: Attempt, model: string | undefi
   return ran === null || ran.model === attempt.price?.model ? attempt.price : ran;
 }
 
+/** What an attempt is posted at, and what was found on the way. */
+interface Cost {
+  readonly nano: bigint;
+  /** Row of the model that ran. */
+  readonly row: PriceRow | null;
+  /** Row that makes the whole amount; null where no single one does, and the flags say what did. */
+  readonly price_id: string | null;
+  readonly flags: readonly string[];
+}
+
+/** Each run at its own model's row; a model without a price at the dearest of the provider, never at that of a cheaper one. */
+function costOfRuns(needs: CallNeeds, attempt: Attempt, of: { parts: readonly UsagePart[]; row: PriceRow }): Cost {
+  const { row } = of;
+  const flags = new Set<string>();
+  const at = attempt.startedAt;
+  const priced = of.parts.map(({ counts, model, service_tier }) => {
+    const known = model === undefined ? row : needs.prices.resolve({ provider: row.provider, model, at });
+    if (known === null) flags.add("price_unknown:part");
+    const ran = known ?? needs.prices.dearest(row.provider, at) ?? row;
+    flags.add(`ran:${ran.id}`);
+    return { counts, row: ran, ...(service_tier === undefined ? {} : { service_tier }) };
+  });
+  const one = priced.every((part) => part.row.id === row.id);
+  return { nano: costOfParts(priced), row, price_id: one ? row.id : null, flags: one ? [] : [...flags] };
+}
+
+function computedCost(needs: CallNeeds, attempt: Attempt, usage: Usage): Cost {
+  const row = priceThatRan(needs, attempt, usage.model);
+  // A question that nobody bills (a token count) costs nothing, whatever the row says of a request.
+  if (attempt.request.billed === "nothing") return { nano: 0n, row, price_id: row?.id ?? null, flags: [] };
+  if (row === null) return { nano: 0n, row, price_id: null, flags: ["price_unknown"] };
+  if (usage.parts !== undefined && !row.free) return costOfRuns(needs, attempt, { parts: usage.parts, row });
+  return { nano: costOf(usage.counts, row, usage.service_tier), row, price_id: row.id, flags: [] };
+}
+
+/**
+ * What is posted for a usage: what Bursar computes, or what the provider says it charged where the operator believes it
+ * (`trust_cost`). Elsewhere a claim changes nothing; it is only named. A negative claim is never believed.
+ */
+function costOfUsage(needs: CallNeeds, attempt: Attempt, usage: Usage): Cost {
+  const computed = computedCost(needs, attempt, usage);
+  const told = usage.told_nano;
+  if (told === undefined || usage.evidence !== "provider") return computed;
+  if (attempt.candidate.upstream.trusts_cost === true && told >= 0n) {
+    return { ...computed, nano: told, price_id: null, flags: ["cost_told"] };
+  }
+  if (told === computed.nano) return computed;
+  return { ...computed, flags: [...computed.flags, told < computed.nano ? "cost_told_lower" : "cost_told_higher"] };
+}
+
+/** Why it may have cost more than was held: input beyond the hold is what tools at the provider brought back, where there are any. */
+function causeOf(attempt: Attempt, outcome: Extract<Outcome, { kind: "post" }>): OverrunCause | undefined {
+  const { usage, cause } = outcome;
+  const serverTools = attempt.request.tools.some((tool) => tool.server_side);
+  const inputBeyond = inputTokens(usage.counts) > attempt.held.input_tokens;
+  if (serverTools && inputBeyond && (cause === undefined || cause === "U2")) return "U7";
+  const models = new Set(usage.parts?.map((part) => part.model));
+  return cause ?? (models.size > 1 ? "U9" : undefined);
+}
+
 function commandFor(needs: CallNeeds, attempt: Attempt, outcome: Outcome): LedgerCommand {
   const { attempt_id } = attempt;
   if (outcome.kind === "void") return { type: "void", attempt_id, proof: outcome.proof };
@@ -81,13 +141,12 @@ function commandFor(needs: CallNeeds, attempt: Attempt, outcome: Outcome): Ledge
     const counts: UsageCounts = { input_fresh: attempt.held.input_tokens, output_text: attempt.held.output_tokens, requests: 1 };
     return { ...base, usage: { counts, evidence: "presumed" }, nano: attempt.held.nano, at_held: true };
   }
-  const row = priceThatRan(needs, attempt, outcome.usage.model);
-  const nano = row === null ? 0n : costOf(outcome.usage.counts, row, outcome.usage.service_tier);
-  const flags = row === null ? [...outcome.flags, "price_unknown"] : outcome.flags;
-  const cause = outcome.cause === undefined ? {} : { cause: outcome.cause };
-  const ran = row === null ? {} : { model: row.model, price_id: row.id };
+  const { nano, row, price_id, flags } = costOfUsage(needs, attempt, outcome.usage);
+  const because = causeOf(attempt, outcome);
+  const cause = because === undefined ? {} : { cause: because };
+  const ran = row === null ? {} : { model: row.model, price_id };
   const metered = outcome.metered_output === undefined ? {} : { metered_output: outcome.metered_output };
-  return { ...base, usage: outcome.usage, nano, flags, ...cause, ...ran, ...metered };
+  return { ...base, usage: outcome.usage, nano, flags: [...outcome.flags, ...flags], ...cause, ...ran, ...metered };
 }
 
 /** Settles an attempt, once. Answers what was posted, or null when nothing was. Never throws: a ledger that cannot write keeps the hold, which the restart presumes. */

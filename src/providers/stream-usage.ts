@@ -3,7 +3,7 @@
  * Money path: fails closed.
  */
 import { inputTokens, outputTokens, type Usage, type UsageCounts } from "../accounting/meter/usage.js";
-import type { UsageRead } from "./usage-count.js";
+import { toldOf, type UsageRead, type UsageTold } from "./usage-count.js";
 
 /** Gathers what one stream tells about its usage. */
 export interface StreamUsage {
@@ -38,7 +38,7 @@ function isLess(next: UsageCounts, before: UsageCounts): boolean {
 export function openStreamUsage(): StreamUsage {
   const flags = new Set<string>();
   let counts: UsageCounts | null = null;
-  let tier: string | undefined;
+  let told: UsageTold = {};
   let rejectedLast = false;
   let final = false;
 
@@ -60,7 +60,7 @@ export function openStreamUsage(): StreamUsage {
       }
       for (const finding of read.flags) flag(finding);
       counts = read.counts;
-      tier = read.service_tier ?? tier;
+      told = { ...told, ...toldOf(read) };
       rejectedLast = false;
       return true;
     },
@@ -76,13 +76,12 @@ export function openStreamUsage(): StreamUsage {
     },
     usage(metered, model) {
       if (counts === null) return null;
+      const named = model === null ? {} : { model };
       const known = final ? counts : outputBeyond(counts, metered);
-      return {
-        counts: known,
-        evidence: known === counts ? "provider" : "metered",
-        ...(tier === undefined ? {} : { service_tier: tier }),
-        ...(model === null ? {} : { model }),
-      };
+      if (known === counts) return { counts, evidence: "provider", ...told, ...named };
+      // What was metered beyond is in no part and in no amount that was told: the sum is then priced as one run.
+      const { service_tier } = told;
+      return { counts: known, evidence: "metered", ...(service_tier === undefined ? {} : { service_tier }), ...named };
     },
   };
 }

@@ -1,5 +1,5 @@
 /** One number of a provider's usage, judged before it counts. Money path: fails closed — what is no count is never 0. */
-import type { UsageCounts } from "../accounting/meter/usage.js";
+import type { Usage, UsageCounts } from "../accounting/meter/usage.js";
 import { type Fields, isObject } from "./request-fields.js";
 
 /** Why a usage is rejected; flagged as `usage_invalid:<why>`. */
@@ -15,9 +15,21 @@ export type UsageFault =
   | "zero"
   | "unreadable";
 
+/** What a usage tells besides its counts, as `Usage` has it. */
+export type UsageTold = Pick<Usage, "service_tier" | "parts" | "told_nano">;
+
+/** The same of a reading, without what it did not tell. */
+export function toldOf({ service_tier, parts, told_nano }: UsageTold): UsageTold {
+  return {
+    ...(service_tier === undefined ? {} : { service_tier }),
+    ...(parts === undefined ? {} : { parts }),
+    ...(told_nano === undefined ? {} : { told_nano }),
+  };
+}
+
 /** A usage read, or why it is rejected. `flags` are findings that do not reject it. */
 export type UsageRead =
-  | { readonly ok: true; readonly counts: UsageCounts; readonly service_tier?: string; readonly flags: readonly string[] }
+  | ({ readonly ok: true; readonly counts: UsageCounts; readonly flags: readonly string[] } & UsageTold)
   | { readonly ok: false; readonly why: UsageFault };
 
 /** Raised inside a usage's reader and turned into its `why` by `readUsage`; it never leaves this folder. */

@@ -2,7 +2,7 @@
 import type { Usage } from "../accounting/meter/usage.js";
 import type { ReplyRead } from "../call/needs.js";
 import { type Fields, isObject } from "./request-fields.js";
-import type { UsageRead } from "./usage-count.js";
+import { toldOf, type UsageRead } from "./usage-count.js";
 
 /** The answer for what is no reply of the dialect. */
 export const NO_REPLY: ReplyRead = {
@@ -29,9 +29,8 @@ export function parseReply(body: Uint8Array): Fields | null {
 export function replyUsage(read: UsageRead | null, model: string | null): { usage: Usage | null; flags: readonly string[] } {
   if (read === null) return { usage: null, flags: [] };
   if (!read.ok) return { usage: null, flags: [`usage_invalid:${read.why}`] };
-  const tier = read.service_tier === undefined ? {} : { service_tier: read.service_tier };
   return {
-    usage: { counts: read.counts, evidence: "provider", ...tier, ...(model === null ? {} : { model }) },
+    usage: { counts: read.counts, evidence: "provider", ...toldOf(read), ...(model === null ? {} : { model }) },
     flags: read.flags,
   };
 }
