@@ -13,7 +13,7 @@ function textOf(part: Part): string {
 /** Estimated prompt tokens: texts and tool declarations; media are not counted. */
 export function promptEstimate(request: ParsedRequest): number {
   const parts = [...request.system, ...request.messages.flatMap((message) => message.parts)];
-  const texts = parts.reduce((sum, part) => sum + estimateTokens(textOf(part)), 0);
+  const texts = parts.reduce((sum, part) => sum + (part.kind === "tokens" ? part.count : estimateTokens(textOf(part))), 0);
   const tools = request.tools.reduce((sum, tool) => sum + Math.ceil(tool.bytes / JSON_BYTES_PER_TOKEN), 0);
   return texts + tools;
 }

@@ -1,36 +1,36 @@
-/** Reads a whole Chat Completions reply. Money path: fails closed — an error, a page or nothing under 200 is no reply. */
-import type { ReplyRead } from "../../call/needs.js";
-import { openOutputMeter } from "../meter-output.js";
+/** Reads a whole reply with choices. Money path: fails closed — an error, a page or nothing under 200 is no reply. */
+import type { Quirks, ReplyRead } from "../../call/needs.js";
+import { type OutputMeter, openOutputMeter } from "../meter-output.js";
 import { type Fields, isObject } from "../request-fields.js";
 import { NO_REPLY, parseReply, replyUsage } from "../whole-reply.js";
 import { errorWord, meterMessage } from "./deltas.js";
-import { openAiUsage } from "./usage.js";
+import { openAiUsage, usageOf } from "./usage.js";
 
-function meterReply(choices: readonly unknown[]): number {
+/** Meters one choice of a whole reply. */
+type MeterChoice = (meter: OutputMeter, choice: Fields) => void;
+
+/** Reads a reply whose answers stand in `choices`; `valid` false when it has none. Never throws. */
+export function readChoicesReply(body: Uint8Array, meterChoice: MeterChoice, quirks: Quirks = {}): ReplyRead {
+  const reply = parseReply(body);
+  if (reply === null || errorWord(reply.error) !== null || !Array.isArray(reply.choices)) return NO_REPLY;
   const meter = openOutputMeter();
-  for (const choice of choices) {
-    if (isObject(choice) && isObject(choice.message)) meterMessage(meter, choice.message);
-  }
-  return meter.tokens;
-}
-
-function read(reply: Fields, choices: readonly unknown[]): ReplyRead {
-  const metered_output = meterReply(choices);
+  for (const choice of reply.choices as readonly unknown[]) if (isObject(choice)) meterChoice(meter, choice);
   const model = typeof reply.model === "string" ? reply.model : null;
-  const told = reply.usage ?? null;
-  const usage = told === null ? null : openAiUsage(told, { metered: metered_output, service_tier: reply.service_tier });
+  const told = usageOf(reply, quirks);
+  const usage = told === null ? null : openAiUsage(told, { metered: meter.tokens, service_tier: reply.service_tier });
   return {
     valid: true,
-    metered_output,
+    metered_output: meter.tokens,
     response_id: typeof reply.id === "string" ? reply.id : null,
     model,
     ...replyUsage(usage, model),
   };
 }
 
-/** Reads a reply; `valid` false when it is not a chat completion. Never throws. */
-export function readOpenAiReply(body: Uint8Array): ReplyRead {
-  const reply = parseReply(body);
-  if (reply === null || errorWord(reply.error) !== null || !Array.isArray(reply.choices)) return NO_REPLY;
-  return read(reply, reply.choices);
+/** Reads a chat completion; `valid` false when it is none. Never throws. */
+export function readOpenAiReply(body: Uint8Array, quirks?: Quirks): ReplyRead {
+  const meterChoice: MeterChoice = (meter, choice) => {
+    if (isObject(choice.message)) meterMessage(meter, choice.message);
+  };
+  return readChoicesReply(body, meterChoice, quirks);
 }

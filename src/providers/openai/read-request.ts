@@ -12,7 +12,6 @@ import {
   fieldsOutside,
   integerField,
   isObject,
-  modelField,
   objectField,
   objectsField,
   refuseField,
@@ -20,6 +19,7 @@ import {
   textField,
 } from "../request-fields.js";
 import { openAiMessages } from "./messages.js";
+import { targetModel } from "./target-model.js";
 
 /** Read here, or without effect on the bill. `store` is free; log probabilities and penalties do not change the price. */
 const NEUTRAL: ReadonlySet<string> = new Set([
@@ -140,7 +140,7 @@ export function readOpenAiRequest(body: Uint8Array, target: RequestTarget = {}):
     target,
     billed: "all",
     tool_uses_max: null,
-    model: modelField(fields),
+    model: targetModel(fields, target),
     stream: booleanField(fields, "stream"),
     output_cap: outputCap(fields),
     choices: integerField(fields, "n", { min: 1, max: CHOICES_MAX }) ?? 1,

@@ -4,7 +4,9 @@
  * `prompt_tokens` includes cached, cache-written, audio and image tokens; `completion_tokens` includes reasoning, audio
  * and rejected prediction tokens, all billed as output.
  */
+import type { Quirks } from "../../call/needs.js";
 import { type Fields, isObject } from "../request-fields.js";
+import { toldCost } from "../told-cost.js";
 import {
   countOf,
   detailsOf,
@@ -55,21 +57,28 @@ export function openAiUsage(usage: unknown, options: { readonly metered: number;
     if (!isObject(usage)) return reject("not_a_count");
     const prompt = requiredCount(usage, "prompt_tokens");
     const told = requiredCount(usage, "completion_tokens");
-    if (prompt === 0 || (told === 0 && options.metered > 0)) return reject("zero");
     const details = detailsOf(usage, "completion_tokens_details");
     const thought = countOf(details, "reasoning_tokens");
     const beside = reasoningBeside(usage, { prompt, completion: told, reasoning: thought });
     const completion = beside ? told + (thought ?? 0) : told;
     if (completion > Number.MAX_SAFE_INTEGER) return reject("too_large");
+    if (prompt === 0 || (completion === 0 && options.metered > 0)) return reject("zero");
     const output = partsWithin(completion, [countOf(details, "audio_tokens"), thought]);
     const [output_audio = null, reasoning = null] = output.parts;
     const input = inputOf(usage, prompt);
+    const cost = toldCost(usage.cost);
     const flags = [
       ...input.flags,
+      ...cost.flags,
       ...(output.cut ? ["output_details_exceed_total"] : []),
       ...(beside ? ["reasoning_beside_completion"] : totalFlag(usage, prompt + told)),
     ];
     const counts = knownCounts({ ...input.counts, output_text: output.left, reasoning, output_audio, requests: 1 });
-    return { ok: true, counts, ...tierOf(options.service_tier), flags };
+    return { ok: true, counts, ...tierOf(options.service_tier), ...cost.told, flags };
   });
+}
+
+/** The usage of a reply or a chunk as its provider writes it, in the dialect's shape; null where it has none. */
+export function usageOf(reply: Fields, quirks: Quirks): unknown {
+  return (quirks.usage === undefined ? reply.usage : quirks.usage(reply)) ?? null;
 }

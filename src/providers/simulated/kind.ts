@@ -7,7 +7,7 @@ import { simulatedHeaderAllowed, simulatedUnbilled } from "./open-simulated.js";
 /** Its paths from the root: Gemini's lie beside `/v1`, not below it. */
 function below(prefix: string, paths: Readonly<Record<string, PathOf>>): Record<string, PathOf> {
   const entries = Object.entries(paths);
-  return Object.fromEntries(entries.map(([dialect, path]): [string, PathOf] => [dialect, (request) => prefix + path(request)]));
+  return Object.fromEntries(entries.map(([dialect, path]): [string, PathOf] => [dialect, (...asked) => prefix + path(...asked)]));
 }
 
 /** The simulated provider: every wire format, nobody pays. */
