@@ -12,6 +12,11 @@ function meterText(meter: OutputMeter, value: unknown): void {
   if (typeof value === "string") meter.text(value);
 }
 
+/** Meters streamed audio, given as base64. */
+export function meterAudio(meter: OutputMeter, data: unknown): void {
+  if (typeof data === "string") meter.add(Math.ceil(data.length / AUDIO_CHARACTERS_PER_TOKEN));
+}
+
 function meterCall(meter: OutputMeter, call: unknown): void {
   if (!isObject(call)) return;
   meterText(meter, call.name);
@@ -35,8 +40,7 @@ export function meterMessage(meter: OutputMeter, message: Fields): void {
   meterCall(meter, message.function_call);
   if (isObject(message.audio)) {
     meterText(meter, message.audio.transcript);
-    const { data } = message.audio;
-    if (typeof data === "string") meter.add(Math.ceil(data.length / AUDIO_CHARACTERS_PER_TOKEN));
+    meterAudio(meter, message.audio.data);
   }
 }
 

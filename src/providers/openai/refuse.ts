@@ -30,10 +30,15 @@ function naming(error: BursarError): { type: string; code: string } {
   return { type: TYPES[error.status] ?? "server_error", code: error.code };
 }
 
-function errorObject(error: BursarError, details: ErrorDetails): string {
+/** The fields of OpenAI's error object. */
+export function openAiErrorFields(error: BursarError, details: ErrorDetails) {
   const { type, code } = naming(error);
   const param = typeof error.details.parameter === "string" ? error.details.parameter : null;
-  return JSON.stringify({ error: { message: error.message, type, param, code, metadata: details } });
+  return { message: error.message, type, param, code, metadata: details };
+}
+
+function errorObject(error: BursarError, details: ErrorDetails): string {
+  return JSON.stringify({ error: openAiErrorFields(error, details) });
 }
 
 /** The body of a refused or failed call. */
