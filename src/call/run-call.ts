@@ -4,13 +4,13 @@
  */
 import { openMemo, pathOf } from "../accounting/budget/accounts.js";
 import type { Attribution } from "../accounting/budget/budget.js";
-import { matchesModel } from "../accounting/budget/scope.js";
 import { BursarError } from "../accounting/errors.js";
 import { viewOf } from "../accounting/ledger/view.js";
 import { openWindows } from "../accounting/units/window.js";
 import type { Admissible, CallRequest, Covering, RoadParts } from "./admissible.js";
 import { type AttributionClaims, identify } from "./identify.js";
 import type { CallNeeds } from "./needs.js";
+import { refuseModel, refuseRoute } from "./permitted.js";
 import { planCall } from "./plan.js";
 import type { CallReply, ReplyFacts } from "./reply.js";
 import { sendCandidates } from "./send.js";
@@ -54,6 +54,7 @@ function admissible(road: RoadParts, request: CallRequest, callId: string): Admi
   const { needs } = road;
   const { key, dialect } = request;
   const startedAt = needs.clock.now();
+  refuseRoute(key, dialect.name);
   const parsed = dialect.read(request.body, request.target);
   const claims: AttributionClaims = {
     headers: request.headers,
@@ -63,13 +64,11 @@ function admissible(road: RoadParts, request: CallRequest, callId: string): Admi
   };
   const identified = identify(key, claims);
   const found = (request.catalog ?? needs.catalog).candidates({ dialect: dialect.name, model: parsed.model, at: startedAt });
-  const candidates = planCall({ parsed, candidates: found });
+  const candidates = planCall({ parsed, key, candidates: found });
   const first = candidates[0];
   if (first === undefined)
     throw new BursarError("model_unknown", `No provider serves "${parsed.model}" in the ${dialect.name} dialect.`);
-  if (key.models !== undefined && !key.models.some((glob) => matchesModel(glob, first.canonical))) {
-    throw new BursarError("model_not_allowed", `The key "${key.name}" may use ${key.models.join(", ")}, not ${first.canonical}.`);
-  }
+  refuseModel(key, first.canonical);
   return {
     call_id: callId,
     request,

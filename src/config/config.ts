@@ -42,6 +42,12 @@ export interface AgentRule extends AgentSettings {
   readonly tier_max?: (typeof TIER_NAMES)[number];
 }
 
+/** Models to try, in order, when a model that `model` (a name or a glob) means has failed. */
+export interface FallbackRule {
+  readonly model: string;
+  readonly fallbacks: readonly string[];
+}
+
 /** Whether a provider answers for real, for the start box. */
 export interface Serving {
   readonly provider: string;
@@ -69,6 +75,8 @@ export interface Config {
   /** The prices file, absolute, and what it says; null when there is none. */
   readonly prices: { readonly path: string; readonly overrides: readonly PriceOverride[] } | null;
   readonly tiers: Readonly<Record<(typeof TIER_NAMES)[number], readonly string[]>>;
+  /** In the order of the file: the first that matches a model counts. */
+  readonly fallbacks: readonly FallbackRule[];
   readonly keys: readonly KeySettings[];
   /** In the order of the file. */
   readonly agents: readonly AgentRule[];
@@ -120,6 +128,8 @@ function keysOf(file: ConfigFile): KeySettings[] {
         agent: key.agent,
         user: key.user,
         models: key.models,
+        routes: key.routes,
+        tool_uses_max: key.tool_uses_max,
         allow_parameters: key.allow_parameters,
       }),
     },
@@ -193,6 +203,7 @@ export function configOf(file: ConfigFile, around: Surroundings): Config {
       why: `kind: ${kind}`,
     })),
     tiers: { easy: file.tiers.easy ?? [], medium: file.tiers.medium ?? [], hard: file.tiers.hard ?? [] },
+    fallbacks: Object.entries(file.fallbacks).map(([model, fallbacks]) => ({ model, fallbacks })),
     keys: keysOf(file),
     agents: agentsOf(file),
     budgets: file.budgets.map((budget) => budgetOf(file, budget)),

@@ -151,6 +151,27 @@ function tierProblems(checked: Checked): ConfigProblem[] {
   });
 }
 
+/** A model that is its own fallback, or is in the list twice. Names that nobody serves are told once the providers are open. */
+function fallbackProblems(checked: Checked): ConfigProblem[] {
+  const rules = mapOf(mapOf(checked.yaml.tree)?.fallbacks) ?? {};
+  return Object.entries(rules).flatMap(([model, list]) => {
+    if (!Array.isArray(list)) return [];
+    const plain = (value: Plain): string => (typeof value === "string" ? value.trim().toLowerCase() : "");
+    const names = list.map(plain);
+    return list.flatMap((value: Plain, index) => {
+      const path: Path = ["fallbacks", model, index];
+      if (plain(value) === plain(model)) {
+        const message = `${shown(value)} is its own fallback.`;
+        return [problemAt(checked, { path, message, suggestion: "Name another model; retries of one are limits.retries_max." })];
+      }
+      if (names[index] === "" || names.indexOf(names[index] as string) === index) return [];
+      return [
+        problemAt(checked, { path, message: `${shown(value)} is in this list twice.`, suggestion: "Keep one of the two." }),
+      ];
+    });
+  });
+}
+
 /** All problems that are seen only by looking at several values. */
 export function crossProblems(checked: Checked): ConfigProblem[] {
   const budgets = mapsIn(checked.yaml.tree, "budgets");
@@ -161,5 +182,6 @@ export function crossProblems(checked: Checked): ConfigProblem[] {
     ...unique(checked, "budgets", "name"),
     ...budgets.flatMap(({ path, map }) => [...limitProblems(checked, path, map), ...twiceInPer(checked, path, map)]),
     ...tierProblems(checked),
+    ...fallbackProblems(checked),
   ];
 }

@@ -135,8 +135,8 @@ test("a provider without a key refuses by name, and a simulated one needs none",
   ]);
   expect(told('version: 1\nproviders: { anthropic: { api_key: "" } }').join()).toContain("providers.anthropic.api_key");
   expect(told("version: 1\nproviders: { local: { kind: openai-compatible } }").join()).toContain("has no base_url");
-  expect(told("version: 1\nproviders: { gemini: { api_key: x } }").join()).toContain("not built yet: the Gemini provider");
-  expect(good("version: 1\nproviders: { gemini: {} }").providers).toEqual([]);
+  expect(told("version: 1\nproviders: { gemini: {} }").join()).toContain("GEMINI_API_KEY");
+  expect(good("version: 1\nproviders: { gemini: { api_key: x } }").providers).toMatchObject([{ kind: "gemini" }]);
   const { providers, serving } = good(
     `${head.trim().replace("} }", "}, local: { kind: openai-compatible, base_url: 'http://127.0.0.1:11434/v1/', free: true } }")}`,
   );

@@ -5,6 +5,8 @@
  */
 import { z } from "zod";
 import type { GroupBy } from "../accounting/budget/budget.js";
+import { matchesGlob } from "../accounting/budget/scope.js";
+import { DIALECT_NAMES } from "../call/needs.js";
 import * as the from "./leaf.js";
 import { closest } from "./suggest.js";
 
@@ -86,6 +88,22 @@ const tiers = () => {
   return z.strictObject({ easy: models("easy"), medium: models("medium"), hard: models("hard") });
 };
 
+/** What a key's `routes` can name: the wire formats that are served over HTTP, and the list of models. */
+export const ROUTE_NAMES: readonly string[] = [...DIALECT_NAMES.filter((name) => name !== "model-call"), "models"];
+
+/** A route or a glob of routes that means at least one. */
+const routeGlob = () => {
+  const said = { about: "A route or a glob of routes.", example: "openai-chat" };
+  return the.leaf(said, { type: "string" }, (value): the.Read<string> => {
+    if (typeof value === "string" && ROUTE_NAMES.some((route) => matchesGlob(value, route))) return { value };
+    const near = typeof value === "string" ? closest(value, ROUTE_NAMES) : null;
+    const suggestion = near === null ? 'Write it such as openai-chat or "openai-*".' : `Did you mean ${near}?`;
+    return { wrong: `${the.shown(value)} means none of the routes ${ROUTE_NAMES.join(", ")}.`, suggestion };
+  });
+};
+
+const fallbacks = () => z.record(z.string(), names({ about: "Models to try, in order.", example: "gpt-4o-mini" }));
+
 const key = () =>
   z.strictObject({
     name: the.identifier({ about: "Its name in reports and budgets; unique.", example: "platform" }),
@@ -94,6 +112,23 @@ const key = () =>
     agent: the.name({ about: "Agent that its calls belong to, whatever they claim.", example: "support-bot" }).nullish(),
     user: the.name({ about: "User that its calls belong to, whatever they claim.", example: "ada" }).nullish(),
     models: names({ about: "Models it may use, as globs. Left out: all.", example: '"gpt-4o*"' }).nullish(),
+    routes: z
+      .array(routeGlob())
+      .meta({
+        description: `Routes it may use, as globs: ${ROUTE_NAMES.join(", ")}. Left out: all.`,
+        examples: ['["openai-*", models]'],
+      })
+      .nullish(),
+    tool_uses_max: the
+      .whole(
+        {
+          about:
+            "Most uses of tools that run and bill at the provider, sent with calls that bound none. Left out: hard budgets refuse such calls.",
+          example: "3",
+        },
+        { min: 1, max: 1_000 },
+      )
+      .nullish(),
     exhausted_status: the.withDefault(
       the.choice({ about: "HTTP status of a final budget refusal.", example: "402" }, ["402", "429", "403", "400"]),
       "402",
@@ -354,6 +389,15 @@ export function configSchema() {
       ),
       prices: the.filePath({ about: "File of prices that go before the built-in ones.", example: "prices.yaml" }).nullish(),
       tiers: part(tiers(), { about: "Models by difficulty. No router uses them yet.", example: "{ easy: [gpt-4o-mini] }" }, {}),
+      fallbacks: part(
+        fallbacks(),
+        {
+          about:
+            "Models to try when a model fails before its answer began, by name or glob; the first that matches counts. Each attempt has a hold of its own.",
+          example: "{ gpt-4o: [gpt-4o-mini] }",
+        },
+        {},
+      ),
       keys: part(lists.keys, { about: "Who may call, and for whom.", example: `[${keyExample}]` }, []),
       agents: part(
         lists.agents,

@@ -71,9 +71,10 @@ function modeOf(providing: Providing, name: string): ProviderFacts["mode"] {
   return [...open.upstreams.values()].every((upstream) => upstream === null) ? "keyless" : "real";
 }
 
-/** Prices of the file that are far from the published ones are told, not refused: a negotiated price may be. */
-function tellPriceAlarms(options: AssembleOptions, config: Config, now: number): void {
+/** Told, not refused: prices of the file that are far from the published ones (a negotiated one may be), and idle fallbacks. */
+function tellWarnings(options: AssembleOptions, { config, warnings }: Providing, now: number): void {
   for (const alarm of priceAlarms(config.prices?.overrides ?? [], now)) options.tell?.(`Check your prices file: ${alarm}`);
+  for (const warning of warnings) options.tell?.(warning);
 }
 
 async function declare(ledger: OpenLedger, config: Config, reason: string): Promise<void> {
@@ -92,7 +93,7 @@ function follow(
   const take = async (next: Config): Promise<void> => {
     core.current.providing = openProviding({ config: next, clock: core.clock, previous: core.current.providing, ...simulator });
     await declare(core.ledger, next, "the configuration file changed");
-    tellPriceAlarms(options, next, core.clock.now());
+    tellWarnings(options, core.current.providing, core.clock.now());
     tell?.(`Configuration reloaded from ${next.path}.`);
   };
   return watchConfig({
@@ -176,7 +177,7 @@ export async function openCore(options: AssembleOptions): Promise<Core> {
   const persistence = await openSqlite({ directory: config.data, clock, onTrouble });
   const ledger = await openJournal({ persistence, clock, fault: (error) => tell?.("A reader of the log failed.", error) });
   await declare(ledger, config, "the configuration at start");
-  tellPriceAlarms(options, config, startedAt);
+  tellWarnings(options, providing(), startedAt);
   const calls = await openRecentCalls({ ledger });
   const measures = openMeasures({ ledger });
   let address: string | null = null;
@@ -251,6 +252,7 @@ export async function openServer(options: AssembleOptions): Promise<RunningServe
       dialects: core.dialects,
       identify: (token) => core.providing().identify(token),
       anyKey,
+      models: () => core.providing().models(),
       control: control.listener,
       newId: openCallIds(),
       fault,

@@ -1,8 +1,9 @@
 /** Who serves a model. Money path: fails closed — a model that no configured provider serves in the dialect is refused. */
+import { matchesModel } from "../accounting/budget/scope.js";
 import { BursarError } from "../accounting/errors.js";
 import type { PriceBook, PriceRow } from "../accounting/price/price-row.js";
-import type { Candidate, Catalog, DialectName, Upstream } from "../call/needs.js";
-import type { ProviderSettings } from "../config/config.js";
+import { type Candidate, type Catalog, DIALECT_NAMES, type DialectName, type Upstream } from "../call/needs.js";
+import type { FallbackRule, ProviderSettings } from "../config/config.js";
 
 /** A configured provider, open. */
 export interface ServedProvider {
@@ -83,37 +84,87 @@ function serves(prices: PriceBook, served: ServedProvider, asked: Asked, dialect
   return owner === (served.priced_as ?? served.kind) || owner === served.name;
 }
 
-/** Resolves models over the configured providers; real ones come before simulated ones. */
-export function openCatalog(options: { providers: readonly ServedProvider[]; prices: PriceBook }): Catalog {
-  const { prices } = options;
-  const providers = [...options.providers].sort((a, b) => Number(a.kind === "simulated") - Number(b.kind === "simulated"));
+/** What a catalog is opened over. */
+export interface CatalogOptions {
+  readonly providers: readonly ServedProvider[];
+  readonly prices: PriceBook;
+  /** In order: the first whose model (a name or a glob) matches counts. */
+  readonly fallbacks?: readonly FallbackRule[];
+}
+
+/** Who serves exactly this name, first choice only; null when nobody does. Throws `provider_key_missing`. */
+function served(options: CatalogOptions, query: { asked: Asked; dialect: DialectName; at: number }): Candidate | null {
+  const { providers, prices } = options;
+  const { asked, dialect, at } = query;
+  const server = providers.find((provider) => serves(prices, provider, asked, dialect));
+  if (server === undefined) return null;
+  const upstream = server.upstreams.get(dialect);
+  if (upstream === null || upstream === undefined) {
+    const variable = `${server.name.toUpperCase()}_API_KEY`;
+    throw new BursarError(
+      "provider_key_missing",
+      `The provider "${server.name}" has no key. Set ${variable}, or providers.${server.name}.api_key.`,
+    );
+  }
+  const { provider, model: name, price } = priced(prices, server, asked, at);
+  const canonical = price?.model ?? `${provider}/${name.toLowerCase()}`;
+  const sent = asked.prefix === server.name || asked.prefix === provider ? name : asked.text;
+  return { upstream, provider, model: sent, canonical, price, dearest: price ?? prices.dearest(provider, at) };
+}
+
+/** A fallback that cannot serve (nobody does in this dialect, or its key is missing) is passed over: it was told at the start. */
+function servedFallback(options: CatalogOptions, query: { model: string; dialect: DialectName; at: number }): Candidate | null {
+  try {
+    return served(options, { ...query, asked: askedFor(query.model) });
+  } catch (error) {
+    if (error instanceof BursarError) return null;
+    throw error;
+  }
+}
+
+/** The models to try after `first`, each once. The fallbacks of a fallback are not followed. */
+function fallbacksOf(options: CatalogOptions, first: Candidate, query: { dialect: DialectName; at: number }): Candidate[] {
+  const rule = (options.fallbacks ?? []).find(({ model }) => matchesModel(model, first.canonical));
+  const found: Candidate[] = [];
+  for (const model of rule?.fallbacks ?? []) {
+    const candidate = servedFallback(options, { ...query, model });
+    const same = (other: Candidate): boolean => other.upstream === candidate?.upstream && other.model === candidate.model;
+    if (candidate !== null && ![first, ...found].some(same)) found.push(candidate);
+  }
+  return found;
+}
+
+/** Resolves models over the configured providers; real ones come before simulated ones, fallbacks after what was asked for. */
+export function openCatalog(given: CatalogOptions): Catalog {
+  const providers = [...given.providers].sort((a, b) => Number(a.kind === "simulated") - Number(b.kind === "simulated"));
+  const options = { ...given, providers };
   return {
     candidates({ dialect, model, at }) {
       const asked = askedFor(model);
       if (asked.rest === "" || asked.text.length > 256) {
         throw new BursarError("model_unknown", `The model ${JSON.stringify(model.slice(0, 256))} is not a name.`);
       }
-      const found: Candidate[] = [];
-      for (const served of providers) {
-        if (!serves(prices, served, asked, dialect)) continue;
-        const upstream = served.upstreams.get(dialect);
-        if (upstream === null || upstream === undefined) {
-          const variable = `${served.name.toUpperCase()}_API_KEY`;
-          throw new BursarError(
-            "provider_key_missing",
-            `The provider "${served.name}" has no key. Set ${variable}, or providers.${served.name}.api_key.`,
-          );
-        }
-        const { provider, model: name, price } = priced(prices, served, asked, at);
-        const canonical = price?.model ?? `${provider}/${name.toLowerCase()}`;
-        const sent = asked.prefix === served.name || asked.prefix === provider ? name : asked.text;
-        found.push({ upstream, provider, model: sent, canonical, price, dearest: price ?? prices.dearest(provider, at) });
-      }
-      const first = found[0];
-      if (first !== undefined) return [first];
-      throw new BursarError("model_unknown", unknownText({ providers, prices, asked, dialect }));
+      const first = served(options, { asked, dialect, at });
+      if (first !== null) return [first, ...fallbacksOf(options, first, { dialect, at })];
+      throw new BursarError("model_unknown", unknownText({ ...options, asked, dialect }));
     },
   };
+}
+
+/** Fallbacks that can never be tried, one line each: nobody serves them, or not in a dialect of the model they stand in for. */
+export function idleFallbacks(options: CatalogOptions, at: number): readonly string[] {
+  const dialectsServed = (model: string): readonly DialectName[] =>
+    DIALECT_NAMES.filter((dialect) => servedFallback(options, { model, dialect, at }) !== null);
+  return (options.fallbacks ?? []).flatMap(({ model, fallbacks }) => {
+    const own = model.includes("*") ? null : dialectsServed(model);
+    return fallbacks.flatMap((fallback) => {
+      const dialects = dialectsServed(fallback);
+      if (dialects.length === 0)
+        return [`The fallback "${fallback}" of "${model}" is passed over: no configured provider serves it.`];
+      if (own === null || own.some((dialect) => dialects.includes(dialect))) return [];
+      return [`The fallback "${fallback}" of "${model}" is passed over: the two are not served in one dialect.`];
+    });
+  });
 }
 
 function unknownText(of: {

@@ -10,8 +10,9 @@ import type { Catalog, Clock } from "../call/needs.js";
 import type { Config, ProviderSettings } from "../config/config.js";
 import type { OpenProvider } from "../providers/provider.js";
 import { openProvider, type ProviderNeeds } from "../providers/registry.js";
-import { openCatalog } from "./catalog.js";
+import { idleFallbacks, openCatalog } from "./catalog.js";
 import { digestOf, findKey, type KnownKey } from "./credential.js";
+import { type ServedModel, servedModels } from "./served-models.js";
 
 /** The providing side of one configuration. */
 export interface Providing {
@@ -19,6 +20,10 @@ export interface Providing {
   readonly prices: PriceBook;
   readonly catalog: Catalog;
   readonly providers: readonly OpenProvider[];
+  /** What of the configuration will not work as it may be meant, one line each, to be told. */
+  readonly warnings: readonly string[];
+  /** Models that can be called, for the lists of models; made when first asked for. */
+  readonly models: () => readonly ServedModel[];
   /** The identity behind a token, or null. */
   readonly identify: (token: string) => KeyIdentity | null;
 }
@@ -28,6 +33,29 @@ const REPLACED_MS = 15 * 60_000;
 
 function fingerprint(settings: ProviderSettings, limits: Config["limits"]): string {
   return JSON.stringify([settings, settings.api_key?.reveal(), limits]);
+}
+
+/** How long a list of models is good for: a price that begins meanwhile can wait that long to be seen. */
+const LIST_MS = 60_000;
+
+/** The models that can be called, listed anew at most once a minute: walking every price takes milliseconds. */
+function listedModels(of: Pick<Providing, "config" | "prices" | "catalog" | "providers"> & { clock: Clock }) {
+  const { config, prices, catalog, providers, clock } = of;
+  const named = [
+    ...Object.values(config.tiers).flat(),
+    ...config.fallbacks.flatMap(({ model, fallbacks }) => [model, ...fallbacks]),
+    ...config.keys.flatMap(({ identity }) => identity.models ?? []),
+  ];
+  let list: readonly ServedModel[] | null = null;
+  let at = 0;
+  return (): readonly ServedModel[] => {
+    const now = clock.now();
+    if (list === null || now - at > LIST_MS) {
+      list = servedModels({ providers, catalog, prices, named, at: now });
+      at = now;
+    }
+    return list;
+  };
 }
 
 /** Opens what a configuration names; `previous` lends the providers that did not change. Throws BursarError `config_invalid`. */
@@ -59,11 +87,15 @@ export function openProviding(options: {
     if (token === null) anybody = identity;
     else keys.push({ digest: digestOf(token.reveal()), identity });
   }
+  const served = { providers, prices, fallbacks: config.fallbacks };
+  const catalog = openCatalog(served);
   return {
     config,
     prices,
     providers,
-    catalog: openCatalog({ providers, prices }),
+    catalog,
+    warnings: idleFallbacks(served, clock.now()),
+    models: listedModels({ config, prices, providers, catalog, clock }),
     identify: (token) => findKey(keys, token) ?? anybody,
   };
 }

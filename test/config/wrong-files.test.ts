@@ -64,6 +64,14 @@ const expected: Readonly<Record<string, readonly Told[]>> = {
     ["8:76", "budgets[0].clamp", "Write on or off"],
   ],
   "31-empty": [["1:1", "", "It has the keys version"]],
+  "33-fallbacks-and-routes": [
+    ["5:25", "fallbacks.gpt-4o[1]", "Name another model"],
+    ["5:33", "fallbacks.gpt-4o[2]", "Keep one of the two."],
+    ["6:15", 'fallbacks["claude-*"]', "Write it such as [gpt-4o-mini]."],
+    ["8:36", "keys[0].routes[0]", "Did you mean openai-chat?"],
+    ["9:36", "keys[1].routes[0]", 'Write it such as openai-chat or "openai-*".'],
+    ["9:65", "keys[1].tool_uses_max", "Write it such as 3."],
+  ],
   "32-window-zero": [["5:43", "budgets[0].window", "Did you mean rolling 1h?"]],
 };
 

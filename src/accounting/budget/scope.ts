@@ -28,12 +28,28 @@ function matchesOne(pattern: string | undefined, value: string | undefined): boo
   return value !== undefined && matchesGlob(pattern, value);
 }
 
-/** A model selector matches the canonical id (`openai/gpt-4o`) or its bare name. */
-export function matchesModel(pattern: string, canonical: string): boolean {
-  const wanted = pattern.trim().toLowerCase();
+/** How providers date a snapshot of a model: `-2024-05-13`, `-20241022`, `@20241022`; `-latest` is the newest of them. */
+const SNAPSHOT = /(?:-\d{4}-\d{2}-\d{2}|[-@]\d{8}|-latest)$/;
+
+/** A model without the date of its snapshot: `openai/gpt-4o-2024-05-13` → `openai/gpt-4o`. */
+export function undated(model: string): string {
+  return model.replace(SNAPSHOT, "");
+}
+
+function matchesName(wanted: string, canonical: string): boolean {
   if (matchesGlob(wanted, canonical)) return true;
   const slash = canonical.indexOf("/");
   return slash >= 0 && matchesGlob(wanted, canonical.slice(slash + 1));
+}
+
+/**
+ * A model selector matches the canonical id (`openai/gpt-4o`) or its bare name. One without a glob also means the dated
+ * snapshots of its model: they are the same model to whoever writes its name, also where their price is another.
+ */
+export function matchesModel(pattern: string, canonical: string): boolean {
+  const wanted = pattern.trim().toLowerCase();
+  if (matchesName(wanted, canonical)) return true;
+  return !wanted.includes("*") && matchesName(wanted, undated(canonical));
 }
 
 /** Does the budget cover a call of this attribution? Every selector given must match; no selector covers everything. */
@@ -55,7 +71,8 @@ function groupValue(by: GroupBy, call: Attribution): string | null {
     case "key":
       return call.key;
     case "model":
-      return call.model;
+      // A snapshot's date opens no account of its own: another spelling of a model is no further money.
+      return undated(call.model);
     case "task":
       return call.task ?? null;
     case "task_type":

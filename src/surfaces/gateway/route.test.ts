@@ -69,6 +69,28 @@ test("each wire format has its paths, with the model in them where its clients w
   ]);
 });
 
+test("lists of models have their paths, one model by its id with slashes and colons, and take GET only", () => {
+  const found = (target: string, method = "GET") => {
+    const routed = routeOf(method, target);
+    return routed.kind === "models" ? [routed.dialect, routed.id, routed.queryKey] : kind(method, target);
+  };
+  expect(found("/v1/models")).toEqual(["openai-chat", null, undefined]);
+  expect(found("/models/")).toEqual(["openai-chat", null, undefined]);
+  expect(found("/agents/a/v1/models/openai/gpt-4o")).toEqual(["openai-chat", "openai/gpt-4o", undefined]);
+  expect(found("/v1/models/local/llama3:8b")).toEqual(["openai-chat", "local/llama3:8b", undefined]);
+  expect(found("/v1beta/models?key=token&pageSize=5")).toEqual(["gemini-generate", null, "token"]);
+  expect(found("/v1beta/models/gemini-2.5-pro")).toEqual(["gemini-generate", "gemini-2.5-pro", undefined]);
+  expect(found("/v1/models", "POST")).toBe("method_not_allowed");
+  expect(found("/v1beta/models/gemini-2.5-pro:generateContent")).toBe("method_not_allowed");
+  expect(found("/v1/models/%ff")).toBe("invalid_request");
+});
+
+test("Gemini's key in the query is handed over as a token and leaves the query", () => {
+  const routed = routeOf("POST", "/v1beta/models/gemini-2.5-flash:generateContent?key=token&alt=sse");
+  expect(routed).toMatchObject({ kind: "data", query: "alt=sse", queryKey: "token" });
+  expect(routeOf("POST", "/v1/messages")).not.toHaveProperty("queryKey");
+});
+
 test("everything else belongs to the control plane; a HEAD of the root is a probe", () => {
   expect(kind("GET", "/")).toBe("control");
   expect(kind("GET", "/api/v1/status")).toBe("control");

@@ -10,7 +10,11 @@ export type Routed =
       readonly target: RequestTarget;
       readonly agent?: string;
       readonly query: string;
+      /** Gemini's `?key=`: a token that the request presents. Secret: taken out of `query`, never logged. */
+      readonly queryKey?: string;
     }
+  /** The list of models, or one of them by its id; answered from the configuration, never by a provider. */
+  | { readonly kind: "models"; readonly dialect: DialectName; readonly id: string | null; readonly queryKey?: string }
   | { readonly kind: "probe" }
   | { readonly kind: "control" }
   | { readonly kind: "refused"; readonly error: BursarError; readonly dialect: DialectName };
@@ -39,6 +43,9 @@ const GEMINI_METHODS: ReadonlyMap<string, DialectName> = new Map([
   ["batchEmbedContents", "gemini-batch-embed"],
 ]);
 
+/** Lists of models; an id may have slashes of its own (`openai/gpt-4o`). Gemini's also writes `models/` before it. */
+const MODELS = /^\/(?:(?:openai\/)?(v1|v1beta)\/)?models(?:\/(.+?))?\/?$/;
+
 /** Paths of the providers that are known and not served: refused by name. */
 const NOT_BUILT: readonly (readonly [RegExp, string, DialectName])[] = [
   [/^\/v1\/responses\//, "reading, deleting and compacting stored responses", "openai-responses"],
@@ -52,13 +59,12 @@ const NOT_BUILT: readonly (readonly [RegExp, string, DialectName])[] = [
   [/^\/v1\/messages\/batches(\/|$)/, "Anthropic batches", "anthropic-messages"],
   [/^\/v1beta\/models\/[^/]+:batchGenerateContent/, "Gemini batches", "gemini-generate"],
   [/^\/v1beta\/(files|cachedContents|batches|tunedModels|corpora)(\/|$)/, "Gemini files, caches and batches", "gemini-generate"],
-  [/^\/(v1|v1beta)\/models(\/|$)/, "the list of models", "openai-chat"],
 ];
 
 /** What is served, for whoever asks for something else. */
 const SERVED =
   "POST /v1/chat/completions, /v1/responses, /v1/completions, /v1/embeddings, /v1/messages, /v1/messages/count_tokens " +
-  "and /v1beta/models/{model}:generateContent, :streamGenerateContent, :countTokens, :embedContent";
+  "and /v1beta/models/{model}:generateContent, :streamGenerateContent, :countTokens, :embedContent; GET /v1/models, /v1beta/models";
 
 const AGENT_PREFIX = "/agents/";
 
@@ -109,6 +115,17 @@ function find(path: string, query: URLSearchParams): Found | null {
   return { dialect, target: { model: nameIn(model), stream, framing } };
 }
 
+/** The route of a list of models, or null. Which of the two lists under `/v1` is meant is told by a header, not here. */
+function modelsRoute(path: string, queryKey: { queryKey?: string }): Routed | null {
+  const match = MODELS.exec(path);
+  if (match === null) return null;
+  const [, version, id] = match;
+  // There, what follows a colon is a method: one that is not served.
+  if (version === "v1beta" && id?.includes(":")) return null;
+  const dialect = version === "v1beta" ? "gemini-generate" : "openai-chat";
+  return { kind: "models", dialect, id: id === undefined ? null : nameIn(id), ...queryKey };
+}
+
 /** Credentials in a query string are never forwarded or logged. */
 function withoutCredentials(query: URLSearchParams): string {
   query.delete("key");
@@ -152,10 +169,14 @@ export function routeOf(method: string, target: string): Routed {
   }
   let named: Named;
   const query = new URLSearchParams(question < 0 ? "" : target.slice(question + 1));
+  const key = query.get("key") ?? "";
+  const queryKey = key === "" ? {} : { queryKey: key };
   let found: Found | null;
+  let models: Routed | null;
   try {
     named = splitAgent(rawPath);
     found = find(named.path, query);
+    models = found === null ? modelsRoute(named.path, queryKey) : null;
   } catch (error) {
     if (error instanceof BursarError) return refusedRoute(error, familyOf(rawPath));
     throw error;
@@ -170,9 +191,14 @@ export function routeOf(method: string, target: string): Routed {
     return {
       kind: "data",
       ...found,
+      ...queryKey,
       query: withoutCredentials(query),
       ...(named.agent === undefined ? {} : { agent: named.agent }),
     };
+  }
+  if (models?.kind === "models") {
+    if (method === "GET" || method === "HEAD") return models;
+    return refusedRoute(new BursarError("method_not_allowed", `${path} takes GET, not ${method}.`), models.dialect);
   }
   for (const [pattern, name, dialect] of NOT_BUILT) {
     if (!pattern.test(path)) continue;

@@ -7,11 +7,14 @@ import type { AddressInfo } from "node:net";
 import { BursarError } from "../../accounting/errors.js";
 import type { KeyIdentity } from "../../call/identify.js";
 import type { Dialect, DialectName } from "../../call/needs.js";
+import { refuseRoute } from "../../call/permitted.js";
 import type { CallReply } from "../../call/reply.js";
 import type { Road } from "../../call/run-call.js";
 import { presentedToken, SECRET_HEADERS } from "../credential.js";
 import { replyHeaders, statusOf } from "../reply-headers.js";
+import type { ServedModel } from "../served-models.js";
 import { whyStranger } from "../stranger.js";
+import { modelsBody } from "./models.js";
 import { readBody } from "./read-body.js";
 import { type Routed, routeOf } from "./route.js";
 
@@ -26,6 +29,8 @@ export interface GatewayOptions {
   readonly identify: (token: string) => KeyIdentity | null;
   /** Is any token a key (no configuration file)? Then only this machine's own requests are let in. */
   readonly anyKey: () => boolean;
+  /** The models that are served, for the lists of models. */
+  readonly models: () => readonly ServedModel[];
   /** Everything that is no call: health, dashboard, control API. */
   readonly control: (request: IncomingMessage, response: ServerResponse) => void;
   readonly newId: () => string;
@@ -120,10 +125,9 @@ function dialectOf(options: GatewayOptions, name: DialectName): Dialect {
 
 async function serveCall(
   options: GatewayOptions,
-  of: { request: IncomingMessage; response: ServerResponse; routed: Extract<Routed, { kind: "data" }> },
+  of: { request: IncomingMessage; response: ServerResponse; routed: Extract<Routed, { kind: "data" | "models" }> },
 ): Promise<void> {
   const { request, response, routed } = of;
-  const { target, query, agent } = routed;
   const dialect = dialectOf(options, routed.dialect);
   const left = new AbortController();
   response.on("close", () => {
@@ -139,6 +143,14 @@ async function serveCall(
         "The key is missing or not known. Send one of the keys of bursar.yaml as Authorization: Bearer KEY or x-api-key (without a file: any).",
       );
     }
+    refuseRoute(key, routed.kind === "models" ? "models" : routed.dialect);
+    if (routed.kind === "models") {
+      const list = modelsBody({ routed, headers: request.headers, key, models: options.models() });
+      response.writeHead(200, { "content-type": "application/json", "content-length": String(list.byteLength) });
+      response.end(list);
+      return;
+    }
+    const { target, query, agent } = routed;
     const body = await readBody(request, options.bodyBytesMax);
     const reply = await options.road.run({
       dialect,
@@ -169,7 +181,7 @@ function serve(options: GatewayOptions, request: IncomingMessage, response: Serv
   else if (routed.kind === "refused") {
     const { dialect, error } = routed;
     writeRefusal(response, { dialect: dialectOf(options, dialect), error, callId: options.newId() });
-  } else if (!options.dialects.has(routed.dialect)) {
+  } else if (routed.kind === "data" && !options.dialects.has(routed.dialect)) {
     const error = new BursarError("not_built", `${routed.dialect} is not built yet.`);
     writeRefusal(response, { dialect: dialectOf(options, routed.dialect), error, callId: options.newId() });
   } else serveCall(options, { request, response, routed }).catch(options.fault);
