@@ -1,51 +1,43 @@
 /** The wrapped client's own connection as an upstream. Money path: fails closed — what is not proof of "not sent" is unknown. */
-import { type Upstream, UpstreamFailure, type UpstreamReply } from "../../call/needs.js";
+import type { RequestTarget } from "../../call/message.js";
+import type { Quirks, Upstream, UpstreamReply } from "../../call/needs.js";
+import { upstreamFailureOf } from "./upstream-failure.js";
+import { withModel } from "./wire-target.js";
 
 /** Where and how the wrapped client would have sent this one request. */
 export interface ClientConnection {
   readonly provider: string;
   readonly url: string;
+  readonly target: RequestTarget;
   /** The client's own headers, credential included; they go where the client would have sent them and nowhere else. */
   readonly headers: Headers;
   readonly fetch: typeof globalThis.fetch;
   readonly unbilled: (status: number) => boolean;
+  readonly quirks?: Quirks;
   readonly firstByteMs: number;
 }
 
-/** Causes of a fetch that never reached the server: nothing can have been billed. */
-const NEVER_SENT = new Set(["ECONNREFUSED", "ENOTFOUND", "EAI_AGAIN", "UND_ERR_CONNECT_TIMEOUT", "EHOSTUNREACH", "ENETUNREACH"]);
-
-function causeCode(error: unknown): string {
-  for (let at = error; at instanceof Error; at = at.cause) {
-    const code = (at as NodeJS.ErrnoException).code;
-    if (typeof code === "string") return code;
-  }
-  return "";
-}
-
-function failureOf(error: unknown, aborted: "timeout" | "aborted" | null): UpstreamFailure {
-  const code = causeCode(error);
-  const kind = aborted ?? (NEVER_SENT.has(code) ? "connect" : "reset");
-  const text = error instanceof Error ? error.message : String(error);
-  return new UpstreamFailure(kind, code === "" ? text : `${text} (${code})`, { cause: error });
-}
+/** What fetch has already undone, so that it no longer holds for the body. */
+const UNDONE = new Set(["content-encoding", "content-length", "transfer-encoding", "connection"]);
 
 async function* bodyOf(response: Response, signal: AbortSignal): AsyncIterable<Uint8Array> {
   if (response.body === null) return;
   try {
     for await (const chunk of response.body) yield chunk;
   } catch (error) {
-    throw failureOf(error, signal.aborted ? "aborted" : null);
+    throw upstreamFailureOf(error, signal.aborted ? "aborted" : null);
   }
 }
 
 /** Sends by the client's own fetch. Only reachable inside an admitted attempt. */
 export function clientUpstream(connection: ClientConnection): Upstream {
+  const { provider, target, unbilled, quirks } = connection;
   return {
-    name: connection.provider,
+    name: provider,
     simulated: false,
-    unbilled: connection.unbilled,
+    unbilled,
     headers_allowed: () => false,
+    ...(quirks === undefined ? {} : { quirks }),
     async send(request, signal): Promise<UpstreamReply> {
       const headers = new Headers(connection.headers);
       for (const name of ["content-length", "host", "connection"]) headers.delete(name);
@@ -56,12 +48,14 @@ export function clientUpstream(connection: ClientConnection): Upstream {
       signal.addEventListener("abort", abort, { once: true });
       slow.addEventListener("abort", abort, { once: true });
       try {
-        const init = { method: "POST", headers, body: request.body as Uint8Array<ArrayBuffer>, signal: head.signal };
-        const response = await connection.fetch(connection.url, init);
+        const body = request.body as Uint8Array<ArrayBuffer>;
+        const init = { method: "POST", headers, body, signal: head.signal };
+        const response = await connection.fetch(withModel(connection.url, target, request.model), init);
         slow.removeEventListener("abort", abort);
-        return { status: response.status, headers: Object.fromEntries(response.headers), body: bodyOf(response, signal) };
+        const passed = [...response.headers].filter(([name]) => !UNDONE.has(name));
+        return { status: response.status, headers: Object.fromEntries(passed), body: bodyOf(response, signal) };
       } catch (error) {
-        throw failureOf(error, signal.aborted ? "aborted" : slow.aborted ? "timeout" : null);
+        throw upstreamFailureOf(error, signal.aborted ? "aborted" : slow.aborted ? "timeout" : null);
       }
     },
   };

@@ -6,12 +6,13 @@ import { BursarError } from "../../accounting/errors.js";
 import { loadConfig } from "../../config/load.js";
 import { type Actor, answer, type Command } from "../../desk/command.js";
 import { DESK_TABLE } from "../../desk/table.js";
-import { PROVIDER_KINDS } from "../../providers/registry.js";
 import { readServer } from "../../stores/sqlite/lock.js";
 import { type Core, openCore } from "../assemble.js";
 import { attachClient } from "./attach.js";
+import { providerAt, providerNamed } from "./provider-at.js";
 import { openTaskScopes, type TaskHandle, type TaskOptions } from "./task-scope.js";
-import { type WrapCore, type WrappableClient, wrapClient } from "./wrap.js";
+import { type SdkCore, trackedFetch } from "./tracked-fetch.js";
+import { wrapClient } from "./wrap.js";
 
 /** How an SDK is opened: over its own ledger (`config`, `data`), or attached to a server (`url`, `key`). */
 export interface BursarOptions {
@@ -33,8 +34,10 @@ export interface BursarOptions {
 
 /** An open Bursar. */
 export interface Bursar {
-  /** The same client, metered: its calls are held, sent and posted. Works on openai's and @anthropic-ai/sdk's clients. */
-  wrap<T extends WrappableClient>(client: T): T;
+  /** The same client, metered: its calls are held, sent and posted. Takes clients of openai, @anthropic-ai/sdk and @google/genai. */
+  wrap<T extends object>(client: T): T;
+  /** A metered fetch for any library that takes one: `createOpenAI({ fetch: bursar.fetch })`. Hosts of unknown providers are refused. */
+  readonly fetch: typeof globalThis.fetch;
   /** Runs work as one task: every wrapped call inside is attributed to it. Returns what the work returns. */
   task<T>(name: string, work: (task: TaskHandle) => Promise<T>): Promise<T>;
   task<T>(name: string, options: TaskOptions, work: (task: TaskHandle) => Promise<T>): Promise<T>;
@@ -72,15 +75,21 @@ function taskOf(scopes: ReturnType<typeof openTaskScopes>): Bursar["task"] {
   };
 }
 
-function wrapCoreOf(core: Core, scopes: WrapCore["scopes"]): WrapCore {
+function sdkCoreOf(core: Core, scopes: SdkCore["scopes"]): SdkCore {
+  const limits = () => core.providing().config.limits;
   return {
     road: core.road,
     dialects: core.dialects,
     prices: core.desk.prices,
     scopes,
     get firstByteMs() {
-      return core.providing().config.limits.first_byte_ms;
+      return limits().first_byte_ms;
     },
+    get idleMs() {
+      return limits().idle_ms;
+    },
+    providerAt: (host) => providerAt(core.providing().config.providers, host),
+    providerNamed: (name) => providerNamed(core.providing().config.providers, name),
     simulatedFor(provider, dialect) {
       const { config, providers } = core.providing();
       // Without a file nobody asked for a simulation: the wrapped client's own connection is as real as before.
@@ -89,7 +98,6 @@ function wrapCoreOf(core: Core, scopes: WrapCore["scopes"]): WrapCore {
       const simulated = providers.find((open) => open.kind === "simulated" && open.upstreams.has(dialect));
       return own === undefined ? (simulated?.upstreams.get(dialect) ?? null) : null;
     },
-    unbilled: (provider) => PROVIDER_KINDS.find((kind) => kind.kind === provider)?.unbilled ?? (() => false),
   };
 }
 
@@ -124,6 +132,7 @@ function attached(url: string, options: BursarOptions): Bursar {
   });
   return {
     wrap: client.wrap,
+    fetch: client.fetch,
     task: taskOf(scopes),
     ask: (name, input = {}) => client.ask(commandNamed(name), input),
     status: () => client.ask(commandNamed("status"), {}),
@@ -142,9 +151,10 @@ export async function openBursar(options: BursarOptions = {}): Promise<Bursar> {
     return attached(await runningInstead(error, options), options);
   }
   const scopes = openTaskScopes(options.agent === undefined ? {} : { agent: options.agent });
-  const wrapCore = wrapCoreOf(core, scopes);
+  const sdk = sdkCoreOf(core, scopes);
   return {
-    wrap: (client) => wrapClient(wrapCore, client),
+    wrap: (client) => wrapClient(client, (own) => trackedFetch(sdk, { fetch: own, anyHost: true })),
+    fetch: trackedFetch(sdk, { fetch: (input, init) => globalThis.fetch(input, init), anyHost: false }),
     task: taskOf(scopes),
     ask: (name, input = {}) => answer(commandNamed(name), core.desk, { input, actor: ACTOR }),
     status: () => answer(commandNamed("status"), core.desk, { input: {}, actor: ACTOR }),
