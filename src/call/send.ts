@@ -12,7 +12,14 @@ import { usdText } from "../accounting/units/money.js";
 import type { Admissible, Covering, RoadParts } from "./admissible.js";
 import { type Attempt, figuresOf, settle } from "./attempt.js";
 import { affordableOutput, type Bound, boundAttempt, isHard, refuseUnbounded, toolUsesToSend } from "./estimate-ceiling.js";
-import { type Candidate, type EstimatedInput, type Splice, UpstreamFailure, type UpstreamReply } from "./needs.js";
+import {
+  type CallNeeds,
+  type Candidate,
+  type EstimatedInput,
+  type Splice,
+  UpstreamFailure,
+  type UpstreamReply,
+} from "./needs.js";
 import type { CallReply, ReplyFacts } from "./reply.js";
 import { errorOfFailure, outcomeOfFailure, readWhole, settleReply } from "./settle-reply.js";
 import { settleStream } from "./settle-stream.js";
@@ -23,29 +30,58 @@ const RETRY_WAIT_FIRST_MS = 250;
 /** An error body is for people; this much of it is kept. */
 const ERROR_BODY_MAX = 1_048_576;
 
-/** What one attempt came to: an answer for the client, or a reason to try again. */
+/** What one attempt came to: an answer for the client, or a failure before anything was forwarded. */
 type Tried =
   | { readonly kind: "reply"; readonly reply: CallReply }
-  | { readonly kind: "again"; readonly waitMs: number; readonly give: () => CallReply };
+  | {
+      readonly kind: "failed";
+      /** Wait before the same candidate is tried again; null: that would not help, or may be billed twice. */
+      readonly waitMs: number | null;
+      /** What the client gets when nothing else is tried: a reply, or a BursarError thrown. */
+      readonly give: () => CallReply;
+    };
 
-/** Tries candidates in order until one answers. Throws BursarError when the call is refused or cannot be served. */
+/** Refusals of a fallback that say nothing of the money: this request cannot go to that model, so it is passed over. */
+const UNFIT: ReadonlySet<string> = new Set(["parameter_refused", "invalid_request"]);
+
+/**
+ * Tries candidates in order until one answers; every attempt takes its own hold at its own price, so a fallback that no
+ * budget can pay is refused like any call. Throws BursarError when the call is refused or cannot be served.
+ */
 export async function sendCandidates(road: RoadParts, call: Admissible): Promise<CallReply> {
-  const { needs } = road;
   let number = 0;
   let last: (() => CallReply) | null = null;
   for (const candidate of call.candidates) {
-    for (let retry = 0; retry <= needs.limits.retries_max; retry++) {
-      number += 1;
-      const tried = await tryOnce(road, call, { candidate, number });
+    try {
+      const tried = await tryCandidate(road, call, { candidate, number });
       if (tried.kind === "reply") return tried.reply;
+      number = tried.number;
       last = tried.give;
-      if (call.request.signal.aborted || tried.waitMs > RETRY_WAIT_MAX_MS) break;
-      if (retry < needs.limits.retries_max)
-        await needs.clock.sleep(Math.max(tried.waitMs, RETRY_WAIT_FIRST_MS * 2 ** retry), call.request.signal);
+    } catch (error) {
+      if (last === null || !(error instanceof BursarError) || !UNFIT.has(error.code)) throw error;
     }
+    if (call.request.signal.aborted) break;
   }
   if (last === null) throw new BursarError("model_unknown", `No provider serves "${call.parsed.model}".`);
   return last();
+}
+
+/** Tries one candidate, again where its provider bills nothing and a wait is bearable. `number` counts the call's attempts. */
+async function tryCandidate(
+  road: RoadParts,
+  call: Admissible,
+  of: { candidate: Candidate; number: number },
+): Promise<Tried & { readonly number: number }> {
+  const { clock, limits } = road.needs;
+  const { signal } = call.request;
+  for (let retry = 0; ; retry++) {
+    const number = of.number + retry + 1;
+    const tried = await tryOnce(road, call, { candidate: of.candidate, number });
+    if (tried.kind === "reply" || retry >= limits.retries_max || signal.aborted) return { ...tried, number };
+    if (tried.waitMs === null || tried.waitMs > RETRY_WAIT_MAX_MS) return { ...tried, number };
+    await clock.sleep(Math.max(tried.waitMs, RETRY_WAIT_FIRST_MS * 2 ** retry), signal);
+    if (signal.aborted) return { ...tried, number };
+  }
 }
 
 /** Would a hard account refuse this ceiling? */
@@ -195,8 +231,7 @@ async function tryOnce(road: RoadParts, call: Admissible, of: { candidate: Candi
       });
       return { kind: "reply", reply: { kind: "stream", status: reply.status, body, facts: facts(null) } };
     }
-    const { body, cost } = await settleReply(needs, attempt, reply);
-    return { kind: "reply", reply: { kind: "whole", status: reply.status, body, facts: facts(cost) } };
+    return await wholeReply(needs, attempt, { reply, facts });
   } catch (error) {
     // Whatever broke after the hold and was not settled where it broke: nobody knows what was billed.
     if (!attempt.settled) await settle(needs, attempt, { kind: "presume", reason: "fault" });
@@ -204,6 +239,30 @@ async function tryOnce(road: RoadParts, call: Admissible, of: { candidate: Candi
   } finally {
     if (!streaming) active.delete(attempt.attempt_id);
   }
+}
+
+/** The whole reply, or that it is none: the attempt is then settled, and another model may still answer. */
+async function wholeReply(
+  needs: CallNeeds,
+  attempt: Attempt,
+  of: { reply: UpstreamReply; facts: (cost: bigint | null) => ReplyFacts },
+): Promise<Tried> {
+  const { reply, facts } = of;
+  try {
+    const { body, cost } = await settleReply(needs, attempt, reply);
+    return { kind: "reply", reply: { kind: "whole", status: reply.status, body, facts: facts(cost) } };
+  } catch (error) {
+    if (!(error instanceof BursarError) || !error.code.startsWith("upstream_")) throw error;
+    return failed(error);
+  }
+}
+
+/** A failure that the same provider is not asked about again: the attempt may have been billed. */
+function failed(told: BursarError, waitMs: number | null = null): Tried {
+  const give = (): never => {
+    throw told;
+  };
+  return { kind: "failed", waitMs, give };
 }
 
 function upstreamRequest(call: Admissible, attempt: Attempt) {
@@ -236,11 +295,7 @@ async function afterFailure(road: RoadParts, attempt: Attempt, error: unknown): 
   if (!(error instanceof UpstreamFailure)) throw error;
   await settle(road.needs, attempt, outcomeOfFailure(error));
   const told = errorOfFailure(error, attempt.candidate.provider);
-  if (error.kind !== "connect") throw told;
-  const give = (): never => {
-    throw told;
-  };
-  return { kind: "again", waitMs: 0, give };
+  return failed(told, error.kind === "connect" ? 0 : null);
 }
 
 function retryAfterMs(headers: Readonly<Record<string, string>>): number {
@@ -268,8 +323,9 @@ async function afterError(road: RoadParts, call: Admissible, of: { attempt: Atte
   if (complete && candidate.upstream.unbilled(status)) {
     await settle(needs, attempt, { kind: "void", proof: `unbilled_status:${status}` });
     const give = (): CallReply => ({ kind: "whole", status, body, facts: facts(0n) });
-    const retry = status === 429 || status === 529 || status === 503;
-    return retry ? { kind: "again", waitMs: retryAfterMs(reply.headers), give } : { kind: "reply", reply: give() };
+    if (status === 429 || status === 529 || status === 503) return { kind: "failed", waitMs: retryAfterMs(reply.headers), give };
+    // What is wrong with the request or the key is as wrong for another model.
+    return status < 500 ? { kind: "reply", reply: give() } : { kind: "failed", waitMs: null, give };
   }
   if (!complete) await settle(needs, attempt, { kind: "presume", reason: "reset" });
   else {
@@ -287,7 +343,7 @@ async function afterError(road: RoadParts, call: Admissible, of: { attempt: Atte
     else await settle(needs, attempt, { kind: "post_held", ended: "failed", flags, response_id: null });
   }
   const message = `${candidate.provider} failed with status ${status} after the call was sent. Its input is counted.`;
-  throw new BursarError("upstream_failed", message, { provider: candidate.provider, status });
+  return failed(new BursarError("upstream_failed", message, { provider: candidate.provider, status }));
 }
 
 /** Soft budgets that stand above their limit: the call passes, the caller is told. Shadow budgets stay unseen. */
@@ -296,12 +352,17 @@ function overSoft(accounts: readonly AccountView[]): readonly string[] {
   return over.map((view) => `over:${view.budget}`);
 }
 
+/** Another model answers than was asked for: the client is told which. */
+function fellBack(call: Admissible, { candidate }: Attempt): readonly string[] {
+  return candidate === call.candidates[0] ? [] : [`fallback:${candidate.canonical}`];
+}
+
 function factsOf(call: Admissible, attempt: Attempt, reply: UpstreamReply): (cost: bigint | null) => ReplyFacts {
   return (cost) => ({
     figures: figuresOf(attempt, cost),
     model: attempt.candidate.canonical,
     simulated: attempt.candidate.upstream.simulated,
-    warnings: [...call.identified.warnings, ...overSoft(attempt.accounts)],
+    warnings: [...call.identified.warnings, ...fellBack(call, attempt), ...overSoft(attempt.accounts)],
     provider_headers: reply.headers,
   });
 }
