@@ -1,9 +1,18 @@
 import type { Dialect, DialectName } from "../call/needs.js";
+import { anthropicCountTokensDialect } from "./anthropic/count-tokens.js";
 import { anthropicMessagesDialect } from "./anthropic/wire.js";
+import { openAiCompletions } from "./openai/completions/wire.js";
+import { openAiEmbeddings } from "./openai/embeddings/wire.js";
 import { openAiChat } from "./openai/wire.js";
 
 /** Every wire format there is, one line each. */
-const ALL: readonly Dialect[] = [openAiChat, anthropicMessagesDialect];
+const ALL: readonly Dialect[] = [
+  openAiChat,
+  openAiCompletions,
+  openAiEmbeddings,
+  anthropicMessagesDialect,
+  anthropicCountTokensDialect,
+];
 
 /** Wire formats by name. */
 export const DIALECTS: ReadonlyMap<DialectName, Dialect> = new Map(ALL.map((dialect) => [dialect.name, dialect]));
