@@ -87,7 +87,7 @@ function costOfRuns(needs: CallNeeds, attempt: Attempt, of: { parts: readonly Us
   const flags = new Set<string>();
   const at = attempt.startedAt;
   const priced = of.parts.map(({ counts, model, service_tier }) => {
-    const known = model === undefined ? row : needs.prices.resolve({ provider: row.provider, model, at });
+    const known = model === undefined ? (attempt.price ?? row) : needs.prices.resolve({ provider: row.provider, model, at });
     if (known === null) flags.add("price_unknown:part");
     const ran = known ?? needs.prices.dearest(row.provider, at) ?? row;
     flags.add(`ran:${ran.id}`);

@@ -32,6 +32,7 @@ export interface AttributionClaims {
   /** From `/agents/{name}/…`, decoded. */
   readonly path_agent?: string;
   readonly body_user?: string | null;
+  readonly body_session?: string | null;
   readonly body_tags?: Readonly<Record<string, string>>;
 }
 

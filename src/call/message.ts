@@ -74,6 +74,8 @@ export interface ParsedRequest {
   readonly unknown_fields: readonly string[];
   /** Attribution that the dialect carries in its body. */
   readonly body_user: string | null;
+  /** The session that the body names; absent where the dialect has no such field. */
+  readonly body_session?: string | null;
   readonly body_tags: Readonly<Record<string, string>>;
   readonly service_tier: string | null;
 }

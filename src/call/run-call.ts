@@ -59,6 +59,7 @@ function admissible(road: RoadParts, request: CallRequest, callId: string): Admi
   const claims: AttributionClaims = {
     headers: request.headers,
     body_user: parsed.body_user,
+    body_session: parsed.body_session ?? null,
     body_tags: parsed.body_tags,
     ...(request.path_agent === undefined ? {} : { path_agent: request.path_agent }),
   };

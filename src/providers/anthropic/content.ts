@@ -57,7 +57,7 @@ function toolResultParts(block: Fields, marks: CacheMarks): Part[] {
 
 /** Answers of tools that ran at the provider come back to it as input, in full. */
 const SERVER_RESULT =
-  /^(?:web_search|web_fetch|code_execution|bash_code_execution|text_editor_code_execution|tool_search)_tool_result$/;
+  /^(?:web_search|web_fetch|code_execution|bash_code_execution|text_editor_code_execution|tool_search|advisor)_tool_result$/;
 
 function blockParts(block: Fields, marks: CacheMarks): Part[] {
   const { type } = block;
@@ -69,8 +69,12 @@ function blockParts(block: Fields, marks: CacheMarks): Part[] {
   if (type === "thinking") return [{ kind: "thinking", text: textOf(block.thinking), opaque: false }];
   if (type === "redacted_thinking") return [{ kind: "thinking", text: textOf(block.data), opaque: true }];
   if (type === "tool_reference") return [{ kind: "text", text: textOf(block.tool_name) }];
+  // What a compaction left of the conversation before it, and the mark of a model that took over.
+  if (type === "compaction") return [{ kind: "text", text: textOf(block.content) }];
+  if (type === "fallback") return [{ kind: "text", text: "" }];
+  if (type === "mcp_tool_result") return toolResultParts(block, marks);
   if (type === "container_upload") return [{ kind: "file", bytes: null, by_reference: true }];
-  if (type === "tool_use" || type === "server_tool_use") {
+  if (type === "tool_use" || type === "server_tool_use" || type === "mcp_tool_use") {
     return [{ kind: "tool_call", id: textOf(block.id), name: textOf(block.name), arguments: JSON.stringify(block.input ?? {}) }];
   }
   if (typeof type === "string" && SERVER_RESULT.test(type)) {

@@ -7,7 +7,7 @@ import { anthropicUsage } from "./usage.js";
 
 /** Meters the text of a content block: text, thinking, a tool's name and input. */
 export function meterBlock(meter: OutputMeter, block: Fields): void {
-  for (const value of [block.text, block.thinking, block.name, block.data]) {
+  for (const value of [block.text, block.thinking, block.name, block.data, block.content]) {
     if (typeof value === "string") meter.text(value);
   }
   if (isObject(block.input) && Object.keys(block.input).length > 0) meter.text(JSON.stringify(block.input));

@@ -206,3 +206,63 @@ test("thinking, attribution and tier are read; what may change the price is name
     "fallbacks",
   ]);
 });
+
+test("context editing that only clears is money-neutral; compaction and what is new are named", () => {
+  const unknown = (context_management: unknown) => read({ context_management }).unknown_fields;
+  expect(unknown({ edits: [{ type: "clear_thinking_20251015", keep: "all" }] })).toEqual([]);
+  expect(unknown({ edits: [{ type: "clear_tool_uses_20250919" }, { type: "clear_thinking_20251015" }] })).toEqual([]);
+  expect(unknown({ edits: [] })).toEqual([]);
+  expect(unknown(null)).toEqual([]);
+  for (const edits of [
+    [{ type: "compact_20260112" }],
+    [{ type: "clear_x" }, { type: "compact_20260112" }],
+    ["clear_x"],
+    [{}],
+    "clear_",
+  ])
+    expect(unknown({ edits }), JSON.stringify(edits)).toEqual(["context_management"]);
+  expect(unknown({ edits: [], budget: 1 })).toEqual(["context_management"]);
+  expect(unknown("clear_")).toEqual(["context_management"]);
+});
+
+test("B9: a tool at the provider whose bill no number of uses bounds is named, once per type", () => {
+  const tools = [
+    { type: "code_execution_20250825", name: "code_execution", max_uses: 3 },
+    { type: "code_execution_20250825", name: "again" },
+    { type: "advisor_20260301", name: "advisor", model: "claude-opus-4-6", max_uses: 1 },
+    { type: "web_search_20250305", name: "web_search" },
+    { type: 7, name: "seven" },
+    { name: "f", input_schema: {} },
+  ];
+  expect(read({ tools }).unknown_fields).toEqual(["tools.code_execution_20250825", "tools.advisor_20260301", "tools.untyped"]);
+});
+
+test("a request as Claude Code sends it has nothing that a hard budget refuses, and names its user and session", () => {
+  const user_id = JSON.stringify({ device_id: "d".repeat(64), account_uuid: "", session_id: "s-1" });
+  const cached = { cache_control: { type: "ephemeral" } };
+  const request = read({
+    max_tokens: 64_000,
+    system: [
+      { type: "text", text: "You are a coding agent.", ...cached },
+      { type: "text", text: "Be brief.", cache_control: { type: "ephemeral", ttl: "1h" } },
+    ],
+    messages: [
+      { role: "user", content: [{ type: "text", text: "Hi", ...cached }] },
+      { role: "system", content: "The date has changed." },
+    ],
+    tools: [{ name: "Bash", description: "Runs a command.", input_schema: { type: "object" } }],
+    metadata: { user_id },
+    thinking: { type: "adaptive" },
+    context_management: { edits: [{ type: "clear_thinking_20251015", keep: "all" }] },
+    output_config: { effort: "high" },
+    stream: true,
+  });
+  expect(request).toMatchObject({
+    unknown_fields: [],
+    body_user: "d".repeat(64),
+    body_session: "s-1",
+    thinking: true,
+    cache_writes: "1h",
+    output_cap: 64_000,
+  });
+});

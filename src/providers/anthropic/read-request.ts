@@ -4,8 +4,8 @@
  * Source: https://platform.claude.com/docs/en/api/messages (read November 2026).
  */
 import { BursarError } from "../../accounting/errors.js";
-import type { ParsedRequest, RequestTarget, ToolDeclaration } from "../../call/message.js";
-import { elementsOf, type Field, readObject } from "../json-bytes.js";
+import type { ParsedRequest, RequestTarget } from "../../call/message.js";
+import { readObject } from "../json-bytes.js";
 import {
   booleanField,
   type Fields,
@@ -19,10 +19,13 @@ import {
   textField,
 } from "../request-fields.js";
 import { anthropicMessages, type CacheMarks, contentParts, markCache } from "./content.js";
+import { toolDeclarations, unboundedTools } from "./tools.js";
+import { userAndSession } from "./user-id.js";
 
 /**
  * Read here, or without effect on the bill. Not on it, because they change the price or run more: `speed` (fast is
- * dearer), `inference_geo` (a multiplier), `container`, `mcp_servers`, `context_management`, `fallbacks`.
+ * dearer), `inference_geo` (a multiplier), `container`, `mcp_servers`, `context_management` that compacts, `compaction`,
+ * `fallbacks`.
  */
 const NEUTRAL: ReadonlySet<string> = new Set([
   "model",
@@ -34,6 +37,7 @@ const NEUTRAL: ReadonlySet<string> = new Set([
   "tool_choice",
   "thinking",
   "output_config",
+  "output_format",
   "cache_control",
   "metadata",
   "service_tier",
@@ -43,33 +47,22 @@ const NEUTRAL: ReadonlySet<string> = new Set([
   "top_p",
 ]);
 
-/** Tools that run at the provider. Those with other types run at the client, as do tools with a schema of its own. */
-const SERVER_TOOL = /^(?:web_search|web_fetch|code_execution|mcp_toolset|advisor)(?:_|$)/;
-const CLIENT_TOOL =
-  /^(?:custom|(?:bash|text_editor|computer|memory|computer_toolset|browser_toolset|tool_search_tool)(?:_\w+)?)$/;
-
-function runsAtProvider(type: unknown): boolean {
-  if (type === undefined || type === null) return false;
-  return typeof type !== "string" || SERVER_TOOL.test(type) || !CLIENT_TOOL.test(type);
+/**
+ * Context editing that only takes content out of the prompt (`clear_tool_uses_20250919`, `clear_thinking_20251015`) makes a
+ * call cheaper at most; compaction (`compact_*`) runs a model for it.
+ * Source: https://platform.claude.com/docs/en/build-with-claude/context-editing (read November 2026).
+ */
+function onlyClears(management: unknown): boolean {
+  if (!isObject(management)) return false;
+  const { edits, ...others } = management;
+  const clears = (edit: unknown): boolean => isObject(edit) && typeof edit.type === "string" && edit.type.startsWith("clear_");
+  return Object.keys(others).length === 0 && (edits === undefined || (Array.isArray(edits) && edits.every(clears)));
 }
 
-function declarations(options: {
-  body: Uint8Array;
-  field: Field | undefined;
-  tools: readonly Fields[];
-  marks: CacheMarks;
-}): ToolDeclaration[] {
-  const ranges = options.field === undefined ? [] : elementsOf(options.body, options.field);
-  return options.tools.map((tool, index) => {
-    const range = ranges[index];
-    markCache(options.marks, tool.cache_control);
-    return {
-      name: typeof tool.name === "string" ? tool.name : typeof tool.type === "string" ? tool.type : `tools[${index}]`,
-      bytes: range === undefined ? 0 : range.end - range.start,
-      server_side: runsAtProvider(tool.type),
-      uses_max: integerField(tool, "max_uses", { min: 0 }),
-    };
-  });
+function unknownFields(fields: Fields, tools: readonly Fields[]): string[] {
+  const outside = fieldsOutside(fields, NEUTRAL);
+  const clears = onlyClears(fields.context_management);
+  return [...outside.filter((name) => name !== "context_management" || !clears), ...unboundedTools(tools)];
 }
 
 /** Anthropic's own cap is required; so is it here, in words that name the field. */
@@ -84,31 +77,28 @@ function thinks(fields: Fields): boolean {
   return thinking !== null && thinking.type !== "disabled";
 }
 
-/**
- * Parses just enough of a Messages body. Throws `invalid_request` naming the field and its value. Usage always comes
- * with this dialect's streams, so a streaming client always counts as having asked for it.
- */
-export function readAnthropicRequest(body: Uint8Array, target: RequestTarget = {}): ParsedRequest {
+/** All of a Messages body but its cap. */
+function readBody(body: Uint8Array, target: RequestTarget): { request: ParsedRequest; fields: Fields } {
   const { fields: ranges, value: fields } = readObject(body);
   const marks: CacheMarks = { writes: "none" };
   const metadata = objectField(fields, "metadata");
-  const user = metadata?.user_id;
+  const { user, session } = userAndSession(metadata?.user_id);
   const stream = booleanField(fields, "stream");
   const model = modelField(fields);
-  const output_cap = outputCap(fields);
   markCache(marks, fields.cache_control);
   const system = contentParts(fields.system, { name: "system", marks });
   const messages = anthropicMessages(fields, marks);
   const field = ranges.find((range) => range.key === "tools");
-  const tools = declarations({ body, field, tools: objectsField(fields, "tools"), marks });
-  return {
+  const declared = objectsField(fields, "tools");
+  const tools = toolDeclarations({ body, field, tools: declared, marks });
+  const request: ParsedRequest = {
     body,
     target,
     billed: "all",
     tool_uses_max: null,
     model,
     stream,
-    output_cap,
+    output_cap: null,
     choices: 1,
     wants_usage: stream,
     thinking: thinks(fields),
@@ -116,9 +106,30 @@ export function readAnthropicRequest(body: Uint8Array, target: RequestTarget = {
     system,
     messages,
     tools,
-    unknown_fields: fieldsOutside(fields, NEUTRAL),
-    body_user: typeof user === "string" ? user : null,
+    unknown_fields: unknownFields(fields, declared),
+    body_user: user,
+    body_session: session,
     body_tags: tagsOf(isObject(metadata) ? metadata : null),
     service_tier: textField(fields, "service_tier"),
   };
+  return { request, fields };
+}
+
+/**
+ * Parses just enough of a Messages body. Throws `invalid_request` naming the field and its value. Usage always comes
+ * with this dialect's streams, so a streaming client always counts as having asked for it.
+ */
+export function readAnthropicRequest(body: Uint8Array, target: RequestTarget = {}): ParsedRequest {
+  const { request, fields } = readBody(body, target);
+  return { ...request, output_cap: outputCap(fields) };
+}
+
+/**
+ * Parses a body whose tokens are only to be counted: the same without a cap. Nothing of it is billed, so nothing in it needs
+ * a bound and nothing of it is carried.
+ */
+export function readAnthropicCountRequest(body: Uint8Array, target: RequestTarget = {}): ParsedRequest {
+  const { request } = readBody(body, target);
+  const nothing = { cache_writes: "none", system: [], messages: [], tools: [], unknown_fields: [] } as const;
+  return { ...request, ...nothing, billed: "nothing", stream: false, wants_usage: false, thinking: false };
 }

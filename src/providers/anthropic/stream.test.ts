@@ -12,7 +12,7 @@ const request = dialect.read(
     }),
   ),
 );
-const STREAMS = ["text", "tools", "thinking", "cumulative", "error"];
+const STREAMS = ["text", "tools", "thinking", "cumulative", "error", "fallback"];
 
 const event = (type: string, rest: object | string) => {
   const data = typeof rest === "string" ? rest : JSON.stringify({ type, ...rest });

@@ -65,7 +65,7 @@ function startBlock(reading: Reading, event: Fields): void {
 
 function readDelta(reading: Reading, delta: unknown): void {
   if (!isObject(delta)) return;
-  for (const value of [delta.text, delta.thinking, delta.partial_json]) {
+  for (const value of [delta.text, delta.thinking, delta.partial_json, delta.content]) {
     if (typeof value === "string") reading.meter.text(value);
   }
 }

@@ -6,6 +6,8 @@
 import type { UsageCounts } from "../../accounting/meter/usage.js";
 import { isObject } from "../request-fields.js";
 import { countOf, detailsOf, knownCounts, readUsage, reject, tierOf, type UsageRead } from "../usage-count.js";
+import { cacheWritesOf } from "./cache-writes.js";
+import { joinRuns, type Run, runsOf } from "./iterations.js";
 
 /** Raw fields of a usage, kept while a stream adds to them: the last value that is not null wins per field. */
 export interface RawUsage {
@@ -18,7 +20,8 @@ export interface RawUsage {
   readonly thinking: number | null;
   readonly web_searches: number | null;
   readonly service_tier?: unknown;
-  readonly iterations: boolean;
+  /** The runs it lists; null when it lists none. */
+  readonly runs: readonly Run[] | null;
 }
 
 /** Nothing told yet. */
@@ -31,7 +34,7 @@ export const NO_RAW_USAGE: RawUsage = {
   output: null,
   thinking: null,
   web_searches: null,
-  iterations: false,
+  runs: null,
 };
 
 /** Adds one usage object. `placeholder`: the output of `message_start`, which is no count yet. Rejects what is no count. */
@@ -50,24 +53,14 @@ export function mergeRaw(before: RawUsage, usage: unknown, placeholder: boolean)
     thinking: countOf(detailsOf(usage, "output_tokens_details"), "thinking_tokens") ?? before.thinking,
     web_searches: countOf(server, "web_search_requests") ?? before.web_searches,
     service_tier: usage.speed === "fast" ? "fast" : (usage.service_tier ?? before.service_tier),
-    iterations: before.iterations || (Array.isArray(usage.iterations) && usage.iterations.length > 1),
+    runs: runsOf(usage.iterations) ?? before.runs,
   };
-}
-
-function writesOf(raw: RawUsage): { cache_write_5m: number | null; cache_write_1h: number | null; flags: readonly string[] } {
-  const told = raw.cache_write;
-  if (raw.write_5m === null && raw.write_1h === null) return { cache_write_5m: told, cache_write_1h: null, flags: [] };
-  const split = (raw.write_5m ?? 0) + (raw.write_1h ?? 0);
-  // A total beyond its parts is a write of unknown lifetime: the cheaper one by the documented default.
-  const beyond = Math.max(0, (told ?? split) - split);
-  const flags = told !== null && told !== split ? ["cache_writes_mismatch"] : [];
-  return { cache_write_5m: (raw.write_5m ?? 0) + beyond, cache_write_1h: raw.write_1h, flags };
 }
 
 /** What the fields so far come to. Rejects an input of 0 and, when `final`, a missing output or 0 after metered tokens. */
 export function countsOf(raw: RawUsage, options: { readonly metered: number; readonly final: boolean }): UsageRead {
   if (raw.input === null) return reject("missing");
-  const writes = writesOf(raw);
+  const writes = cacheWritesOf(raw);
   const counts: { [K in keyof UsageCounts]: number | null } = {
     input_fresh: raw.input,
     cache_read: raw.cache_read,
@@ -85,9 +78,14 @@ export function countsOf(raw: RawUsage, options: { readonly metered: number; rea
   const thinking = raw.thinking === null || raw.output === null ? null : Math.min(raw.thinking, raw.output);
   const flags = [...writes.flags];
   if (thinking !== null && thinking < (raw.thinking ?? 0)) flags.push("thinking_exceeds_output");
-  if (raw.iterations) flags.push("usage_iterations");
   const output_text = raw.output === null ? null : raw.output - (thinking ?? 0);
-  return { ok: true, counts: knownCounts({ ...counts, output_text, reasoning: thinking }), ...tierOf(raw.service_tier), flags };
+  const total = knownCounts({ ...counts, output_text, reasoning: thinking });
+  const tier = tierOf(raw.service_tier);
+  // One run of the model that answered says nothing that the total does not.
+  const several = raw.runs !== null && (raw.runs.length > 1 || raw.runs[0]?.type !== "message");
+  if (!options.final || raw.runs === null || !several) return { ok: true, counts: total, ...tier, flags };
+  const joined = joinRuns(total, raw.runs, tier.service_tier);
+  return { ok: true, counts: joined.counts, parts: joined.parts, ...tier, flags: [...flags, ...joined.flags] };
 }
 
 /** Reads the `usage` of a whole reply. */

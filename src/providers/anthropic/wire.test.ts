@@ -20,6 +20,37 @@ test("model and cap are spliced in place, all else stays", () => {
   expect(dialect.prepare(request, {})).toBe(request.body);
 });
 
+test("B9: max_uses goes into each tool at the provider that takes one and has none, every other byte stays", () => {
+  const tools =
+    '[ {"type":"web_search_20250305", "name":"web_search"}, {"name":"f","input_schema":{"max_uses":{}}},' +
+    '{"type":"web_fetch_20250910","name":"web_fetch","max_uses":null},{"type":"web_search_20260209","name":"s","max_uses" : 5} ]';
+  const body = (text: string) => Buffer.from(`{"model":"m","max_tokens":1,"tools":${text},"messages":[]}`);
+  const request = dialect.read(body(tools));
+  const spliced = tools
+    .replace('{"type":"web_search_20250305"', '{"max_uses":3,"type":"web_search_20250305"')
+    .replace('"max_uses":null', '"max_uses":3');
+  expect(text(dialect.prepare(request, { tool_uses: 3 }))).toBe(text(body(spliced)));
+  expect(dialect.read(dialect.prepare(request, { tool_uses: 3 })).tools.map((tool) => tool.uses_max)).toEqual([3, null, 3, 5]);
+});
+
+test("whatever else is in a body leaves byte for byte as it came when tools are bounded", () => {
+  const space = fc.constantFrom("", " ", "\n\t");
+  const tool = fc.oneof(
+    fc.record({ name: fc.string(), description: fc.string({ unit: "grapheme" }) }),
+    fc.record({ type: fc.constant("web_search_20250305"), name: fc.string({ unit: "grapheme" }) }),
+  );
+  fc.assert(
+    fc.property(fc.array(tool, { maxLength: 4 }), space, fc.nat(9), (tools, gap, uses) => {
+      const written = (list: readonly object[]): string => list.map((one) => gap + JSON.stringify(one) + gap).join(",");
+      const body = (list: readonly object[]): string =>
+        `{${gap}"tools":${gap}[${written(list)}],"model":"m","max_tokens":1,"messages":[]}`;
+      const request = dialect.read(Buffer.from(body(tools)));
+      const bounded = tools.map((one) => ("type" in one ? { max_uses: uses, ...one } : one));
+      expect(text(dialect.prepare(request, { tool_uses: uses }))).toBe(body(bounded));
+    }),
+  );
+});
+
 test("usage is mapped to disjoint classes that the price oracle agrees with, on every fixture", () => {
   const provider = findProvider({ providerId: "anthropic" })!;
   for (const name of ["text", "cached", "web-search"]) {
@@ -89,7 +120,6 @@ test.each([
     { output_text: 0, reasoning: 5 },
     ["thinking_exceeds_output"],
   ],
-  ["two models ran", { iterations: [{}, {}] }, {}, ["usage_iterations"]],
 ])("cache writes and thinking stay within what was told: %s", (_, usage, counts, flags) => {
   const read = anthropicUsage({ input_tokens: 10, output_tokens: 5, ...usage }, { metered: 0 });
   expect(read).toEqual({ ok: true, counts: { input_fresh: 10, output_text: 5, requests: 1, ...counts }, flags });

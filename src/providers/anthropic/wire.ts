@@ -4,17 +4,20 @@
  */
 import type { ParsedRequest } from "../../call/message.js";
 import type { Dialect, Splice } from "../../call/needs.js";
-import { splice } from "../json-bytes.js";
+import { splice, topLevel } from "../json-bytes.js";
 import { openSseSplitter } from "../sse.js";
 import { readAnthropicReply } from "./read-reply.js";
 import { readAnthropicRequest } from "./read-request.js";
 import { anthropicErrorEvent, refuseAnthropic } from "./refuse.js";
 import { openAnthropicReader } from "./stream.js";
+import { withToolUses } from "./tools.js";
 
 function prepare(request: ParsedRequest, changes: Splice): Uint8Array {
   const set: Record<string, string> = {};
   if (changes.model !== undefined && changes.model !== request.model) set.model = JSON.stringify(changes.model);
   if (changes.output_cap !== undefined && changes.output_cap !== request.output_cap) set.max_tokens = String(changes.output_cap);
+  const tools = changes.tool_uses === undefined ? undefined : topLevel(request.body).find((field) => field.key === "tools");
+  if (tools !== undefined && changes.tool_uses !== undefined) set.tools = withToolUses(request.body, tools, changes.tool_uses);
   return Object.keys(set).length === 0 ? request.body : splice(request.body, set);
 }
 
