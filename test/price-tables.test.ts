@@ -1,10 +1,21 @@
 // The simulator's hand-written prices against the published data set: two tables, one truth.
 import { calcPrice, findProvider } from "@pydantic/genai-prices";
 import { expect, test } from "vitest";
-import { nanoOf } from "../src/providers/simulated/bill.js";
+import { nanoOf, nothingConsumed } from "../src/providers/simulated/bill.js";
 import { openModelTable, type SimulatedModel } from "../src/providers/simulated/price-table.js";
 
-const providerIds: Record<string, string> = { openai: "openai", anthropic: "anthropic", gemini: "google" };
+const providerIds: Record<string, string> = {
+  openai: "openai",
+  anthropic: "anthropic",
+  gemini: "google",
+  groq: "groq",
+  deepseek: "deepseek",
+  mistral: "mistral",
+  xai: "x-ai",
+  openrouter: "openrouter",
+};
+/** DeepSeek is cheaper at night; the table holds what it costs by day. */
+const noon = new Date("2026-11-24T12:00:00Z");
 const { models } = openModelTable();
 const million = 1_000_000;
 
@@ -21,7 +32,7 @@ const nothing: Probe = { input: 0, cached: 0, write_5m: 0, write_1h: 0, output: 
 function simulated(model: SimulatedModel, probe: Probe): bigint {
   const { input, cached, output } = probe;
   const writes = { cache_write_5m: probe.write_5m, cache_write_1h: probe.write_1h };
-  return nanoOf({ input, cached, ...writes, output, reasoning: 0 }, model);
+  return nanoOf({ ...nothingConsumed(), input, cached, ...writes, output }, model);
 }
 
 function published(model: SimulatedModel, name: string, probe: Probe): bigint {
@@ -37,7 +48,7 @@ function published(model: SimulatedModel, name: string, probe: Probe): bigint {
       output_tokens: probe.output,
     },
     name,
-    { provider },
+    { provider, timestamp: noon },
   );
   if (price === null) throw new Error(`${providerId} has no price for ${name}`);
   // Whole cents and more: far within what a double holds exactly.

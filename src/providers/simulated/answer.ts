@@ -15,6 +15,8 @@ export type Step = { readonly choice: number; readonly tokens: number } & (
   | { readonly kind: "open"; readonly block: "tool"; readonly name: string; readonly id: string }
   | { readonly kind: "text" | "thinking" | "arguments"; readonly text: string }
   | { readonly kind: "close"; readonly block: "text" | "thinking" | "tool" }
+  /** A web search at the provider; what it finds is input, billed as the model reads it. */
+  | { readonly kind: "search"; readonly query: string; readonly id: string; readonly input_tokens: number }
   | { readonly kind: "finish"; readonly reason: Finish }
 );
 
@@ -29,6 +31,10 @@ export interface AnswerPlan {
   readonly cap: number | null;
   readonly choices: number;
   readonly tool: DeclaredTool | null;
+  /** The text is JSON of this schema instead of prose. */
+  readonly document: { readonly schema: unknown } | null;
+  /** Web searches before the answer. */
+  readonly searches: number;
   /** Hidden reasoning before the answer. */
   readonly reasons: boolean;
   /** Visible thinking before the answer. */
@@ -39,6 +45,9 @@ export interface AnswerPlan {
 
 const REASONING_STEP = 8;
 const SLICE_CHARS = 6;
+/** What a search brings back: a few thousand tokens, as the providers' own examples show, and not the same each time. */
+const FOUND_LEAST = 1500;
+const FOUND_SPREAD = 3000;
 
 interface Budget {
   readonly chance: Chance;
@@ -88,25 +97,44 @@ function* prose(budget: Budget, kind: "text" | "thinking", natural: number, exac
   }
 }
 
-function* callTool(budget: Budget, tool: DeclaredTool): Generator<Step> {
-  const { plan, choice, chance } = budget;
-  const { wanted } = budget;
-  const name = tool.name;
+/** JSON that fits a schema, in slices of a few characters. */
+function* jsonSlices(
+  budget: Budget,
+  kind: "arguments" | "text",
+  asked: { readonly schema: unknown; readonly name: string },
+): Generator<Step> {
+  const { plan, choice, chance, wanted } = budget;
   const aim = wanted === null ? 0 : Math.ceil((wanted * 1000) / plan.permille);
-  const json = toolArguments(tool.schema, chance, aim);
-  const total = wanted ?? Math.max(1, Math.floor(((countOwnTokens(json) + countOwnTokens(name)) * plan.permille) / 1000));
+  const json = toolArguments(asked.schema, chance, aim);
+  const own = countOwnTokens(json) + countOwnTokens(asked.name);
+  const total = wanted ?? Math.max(1, Math.floor((own * plan.permille) / 1000));
   const slices = Math.max(1, Math.min(Math.ceil(json.length / SLICE_CHARS), total));
-  yield { kind: "open", block: "tool", name, id: idChars(fingerprint(plan.seed, String(choice), "tool"), 24), choice, tokens: 0 };
   let told = 0;
   for (let i = 0; i < slices && budget.room > 0 && total > 0; i++) {
     const tokens = Math.min(Math.floor(((i + 1) * total) / slices) - told, budget.room);
     const text = json.slice(Math.floor((i * json.length) / slices), Math.floor(((i + 1) * json.length) / slices));
     told += tokens;
     spend(budget, tokens);
-    yield { kind: "arguments", choice, text, tokens };
+    yield { kind, choice, text, tokens };
   }
   if (wanted === null && told < total) budget.wanted = total - told;
+}
+
+function* callTool(budget: Budget, tool: DeclaredTool): Generator<Step> {
+  const { plan, choice } = budget;
+  const { name } = tool;
+  yield { kind: "open", block: "tool", name, id: idChars(fingerprint(plan.seed, String(choice), "tool"), 24), choice, tokens: 0 };
+  yield* jsonSlices(budget, "arguments", tool);
   yield { kind: "close", block: "tool", choice, tokens: 0 };
+}
+
+function* searches(budget: Budget): Generator<Step> {
+  const { plan, choice, chance } = budget;
+  for (let i = 0; i < plan.searches; i++) {
+    const query = `simulated search ${i + 1}`;
+    const id = idChars(fingerprint(plan.seed, String(i), "search"), 24);
+    yield { kind: "search", choice, query, id, input_tokens: FOUND_LEAST + chance.below(FOUND_SPREAD), tokens: 0 };
+  }
 }
 
 function* thinking(budget: Budget): Generator<Step> {
@@ -121,6 +149,7 @@ function* choiceSteps(plan: AnswerPlan, choice: number): Generator<Step> {
   const budget: Budget = { chance, plan, choice, room: plan.cap ?? Number.POSITIVE_INFINITY, wanted: plan.exact };
   if (plan.reasons) yield* reasoning(budget);
   if (plan.thinks) yield* thinking(budget);
+  if (plan.searches > 0 && choice === 0) yield* searches(budget);
   if (plan.tool !== null) {
     yield* callTool(budget, plan.tool);
     yield { kind: "finish", reason: (budget.wanted ?? 0) > 0 ? "length" : "tool", choice, tokens: 0 };
@@ -128,7 +157,8 @@ function* choiceSteps(plan: AnswerPlan, choice: number): Generator<Step> {
   }
   const natural = 40 + chance.below(140);
   yield { kind: "open", block: "text", choice, tokens: 0 };
-  yield* prose(budget, "text", natural, budget.wanted);
+  if (plan.document === null) yield* prose(budget, "text", natural, budget.wanted);
+  else yield* jsonSlices(budget, "text", { schema: plan.document.schema, name: "" });
   yield { kind: "close", block: "text", choice, tokens: 0 };
   const cut = budget.room <= 0 && (budget.wanted === null || budget.wanted > 0);
   yield { kind: "finish", reason: cut ? "length" : "stop", choice, tokens: 0 };

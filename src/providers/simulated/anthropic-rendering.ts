@@ -6,14 +6,14 @@
 import type { Step } from "./answer.js";
 import type { Consumption } from "./bill.js";
 import { idChars } from "./chance.js";
-import { blocksOf, halved, type Rendering, type ReplyHead, told } from "./rendering.js";
+import { blocksOf, type Rendering, type ReplyHead, secondReport, told } from "./rendering.js";
 
 const STOP: Readonly<Record<string, string>> = { stop: "end_turn", length: "max_tokens", tool: "tool_use" };
 
 const event = (name: string, data: string): string => `event: ${name}\ndata: ${data}\n\n`;
 
-function inputJson(consumption: Consumption, head: ReplyHead): string {
-  const { input, cached, cache_write_5m, cache_write_1h } = consumption;
+function inputJson(input: number, consumption: Consumption, head: ReplyHead): string {
+  const { cached, cache_write_5m, cache_write_1h } = consumption;
   const written = cache_write_5m + cache_write_1h;
   const say = (count: number): string => told(count, head.lie);
   return (
@@ -23,10 +23,35 @@ function inputJson(consumption: Consumption, head: ReplyHead): string {
   );
 }
 
+const UNCACHED = '"cache_creation_input_tokens":0,"cache_read_input_tokens":0,"cache_creation":null';
+
+/**
+ * Runs of one request, the answer's last: https://platform.claude.com/docs/en/build-with-claude/refusals-and-fallback and
+ * …/compaction. The request's own figures are the sum of all but compactions.
+ */
+function iterationsJson(consumption: Consumption, head: ReplyHead): string {
+  if (head.earlier.length === 0) return "";
+  const earlier = head.earlier.map(({ model, apart, input, output }) => {
+    const type = apart ? '"type":"compaction"' : `"type":"message","model":${JSON.stringify(model.name)}`;
+    return `{${type},"input_tokens":${input},"output_tokens":${output},${UNCACHED}}`;
+  });
+  const fellBack = head.earlier.some((run) => !run.apart);
+  const last = `{"type":"${fellBack ? "fallback_message" : "message"}","model":${JSON.stringify(head.model)},${inputJson(consumption.input, consumption, head)},"output_tokens":${told(consumption.output, head.lie)}}`;
+  return `,"iterations":[${[...earlier, last].join(",")}]`;
+}
+
+/** Tokens of the runs that count into the request's own figures. */
+function counted(head: ReplyHead, which: "input" | "output"): number {
+  return head.earlier.reduce((sum, run) => sum + (run.apart ? 0 : run[which]), 0);
+}
+
 function usageJson(consumption: Consumption, head: ReplyHead): string {
-  const { output, reasoning } = consumption;
+  const { input, output, reasoning, searches } = consumption;
   const details = reasoning === 0 ? "" : `,"output_tokens_details":{"thinking_tokens":${reasoning}}`;
-  return `{${inputJson(consumption, head)},"output_tokens":${told(output, head.lie)}${details}}`;
+  const tools = searches === 0 ? "" : `,"server_tool_use":{"web_search_requests":${searches},"web_fetch_requests":0}`;
+  const own = inputJson(input + counted(head, "input"), consumption, head);
+  const made = told(output + counted(head, "output"), head.lie);
+  return `{${own},"output_tokens":${made}${details}${tools}${iterationsJson(consumption, head)}}`;
 }
 
 function blockStart(step: Extract<Step, { readonly kind: "open" }>): string {
@@ -50,6 +75,29 @@ const DELTA: Readonly<Record<string, readonly [type: string, field: string]>> = 
   arguments: ["input_json_delta", "partial_json"],
 };
 
+/** A search and what it found, as blocks of a whole reply: https://platform.claude.com/docs/en/agents-and-tools/tool-use/web-search-tool. */
+function searchBlocks(step: Extract<Step, { readonly kind: "search" }>): readonly [call: object, found: object] {
+  const id = `srvtoolu_${step.id}`;
+  const page = { url: "https://example.com/found", title: "A simulated page", page_age: null };
+  const found = { type: "web_search_result", ...page, encrypted_content: idChars(step.id, 32) };
+  return [
+    { type: "server_tool_use", id, name: "web_search", input: { query: step.query } },
+    { type: "web_search_tool_result", tool_use_id: id, content: [found] },
+  ];
+}
+
+/** Where one model's output ends and the next one's begins. */
+function fallbackBlocks(head: ReplyHead): readonly object[] {
+  const ran = head.earlier.filter((run) => !run.apart).map(({ model }) => model.name);
+  const trigger = { type: "refusal", category: null };
+  return ran.map((name, hop) => ({
+    type: "fallback",
+    from: { model: name },
+    to: { model: ran[hop + 1] ?? head.model },
+    trigger,
+  }));
+}
+
 /** Opens the rendering of one reply. */
 export function anthropicRendering(head: ReplyHead): Rendering {
   const signature = idChars(head.seed, 64);
@@ -64,14 +112,29 @@ export function anthropicRendering(head: ReplyHead): Rendering {
     const usage = head.silent ? "" : `,"usage":${usageJson(consumption, head)}`;
     return event("message_delta", `{"type":"message_delta","delta":{"stop_reason":"${reason}","stop_sequence":null}${usage}}`);
   };
+  const stop = (): string => event("content_block_stop", `{"type":"content_block_stop","index":${index}}`);
+  const wholeBlock = (block: object): string => {
+    index += 1;
+    const start = JSON.stringify({ type: "content_block_start", index, content_block: block });
+    return event("content_block_start", start) + stop();
+  };
+  const searched = (step: Extract<Step, { readonly kind: "search" }>): string => {
+    const [call, found] = searchBlocks(step);
+    index += 1;
+    const start = JSON.stringify({ type: "content_block_start", index, content_block: { ...call, input: {} } });
+    const query = JSON.stringify({ query: step.query });
+    return event("content_block_start", start) + delta("input_json_delta", "partial_json", query) + stop() + wholeBlock(found);
+  };
   return {
     begin(consumption) {
       const placeholder = 1 + (Number.parseInt(head.seed.slice(0, 2), 16) % 4);
       const usage = head.silent
         ? ""
-        : `,"usage":{${inputJson(consumption, head)},"output_tokens":${placeholder},"service_tier":"standard"}`;
+        : `,"usage":{${inputJson(consumption.input + counted(head, "input"), consumption, head)},"output_tokens":${placeholder},"service_tier":"standard"}`;
       const message = `{"id":"${head.id}","type":"message","role":"assistant","model":${JSON.stringify(head.model)},"content":[],"stop_reason":null,"stop_sequence":null${usage}}`;
-      return event("message_start", `{"type":"message_start","message":${message}}`);
+      return (
+        event("message_start", `{"type":"message_start","message":${message}}`) + fallbackBlocks(head).map(wholeBlock).join("")
+      );
     },
     step(step) {
       if (step.kind === "open") {
@@ -81,25 +144,28 @@ export function anthropicRendering(head: ReplyHead): Rendering {
       }
       if (step.kind === "close") {
         const signed = step.block === "thinking" ? delta("signature_delta", "signature", signature) : "";
-        return signed + event("content_block_stop", `{"type":"content_block_stop","index":${index}}`);
+        return signed + stop();
       }
+      if (step.kind === "search") return searched(step);
       if (step.kind === "finish") reason = STOP[step.reason] ?? "end_turn";
       if (!("text" in step)) return "";
       const [type, field] = DELTA[step.kind] as readonly [string, string];
       return delta(type, field, step.text);
     },
     end(consumption) {
-      const second = head.lie === "twice" ? consumption : head.lie === "decreasing" ? halved(consumption) : null;
+      const second = secondReport(consumption, head.lie);
       const more = second === null ? "" : messageDelta(second);
       return messageDelta(consumption) + more + event("message_stop", '{"type":"message_stop"}');
     },
     failure: () => event("error", '{"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}'),
     whole(steps, consumption) {
       const { blocks, finish } = blocksOf(steps, 0);
-      const content = blocks.map(({ block, id, name, text }) => {
+      const said = blocks.map(({ block, id, name, text }) => {
         if (block === "tool") return { type: "tool_use", id: `toolu_${id}`, name, input: inputOf(text) };
         return block === "thinking" ? { type: block, thinking: text, signature } : { type: block, text };
       });
+      const searched = steps.flatMap((step) => (step.kind === "search" ? searchBlocks(step) : []));
+      const content = [...fallbackBlocks(head), ...searched, ...said];
       const usage = head.silent ? "" : `,"usage":${usageJson(consumption, head).slice(0, -1)},"service_tier":"standard"}`;
       return `{"id":"${head.id}","type":"message","role":"assistant","model":${JSON.stringify(head.model)},"content":${JSON.stringify(content)},"stop_reason":"${STOP[finish]}","stop_sequence":null${usage}}`;
     },

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { billJson, type LineStart, nanoOf, openBillBook } from "./bill.js";
+import { billJson, type LineStart, nanoOf, nothingConsumed, openBillBook } from "./bill.js";
 import { modelOf, openModelTable, type SimulatedModel } from "./price-table.js";
 import { fractionOf, plus, roundHalfUp, times } from "./rational.js";
 
@@ -15,7 +15,7 @@ const start = (number: number): LineStart => ({
   faults: [],
 });
 const even = modelOf({ name: "m", input: "1", output: "2" });
-const usage = { input: 0, cached: 0, cache_write_5m: 0, cache_write_1h: 0, output: 0, reasoning: 0 };
+const usage = nothingConsumed();
 const known = (name: string): SimulatedModel => openModelTable().find(name) as SimulatedModel;
 
 describe("fractions", () => {
@@ -44,7 +44,7 @@ describe("fractions", () => {
 
 describe("the price of a call", () => {
   test("by hand: Claude with cache reads and both kinds of cache writes", () => {
-    const consumption = { input: 10_000, cached: 2000, cache_write_5m: 3000, cache_write_1h: 1000, output: 500, reasoning: 0 };
+    const consumption = { ...usage, input: 10_000, cached: 2000, cache_write_5m: 3000, cache_write_1h: 1000, output: 500 };
     // 4000 × $3 + 2000 × $0.30 + 3000 × $3.75 + 1000 × $6 + 500 × $15, per million
     expect(nanoOf(consumption, known("claude-sonnet-4-6"))).toBe(12_000_000n + 600_000n + 11_250_000n + 6_000_000n + 7_500_000n);
   });
@@ -52,6 +52,18 @@ describe("the price of a call", () => {
     const gemini = known("gemini-2.5-pro");
     expect(nanoOf({ ...usage, input: 200_000, output: 10 }, gemini)).toBe(250_000_000n + 100_000n);
     expect(nanoOf({ ...usage, input: 200_001, cached: 200_000, output: 10 }, gemini)).toBe(2_500n + 50_000_000n + 150_000n);
+  });
+  test("by hand: each web search has its fee beside the tokens it found", () => {
+    // 3 × $10 ÷ 1,000 + 5,000 × $1, per million
+    expect(nanoOf({ ...usage, input: 5000, searches: 3, found: 4900 }, known("claude-haiku-4-5"))).toBe(30_000_000n + 5_000_000n);
+  });
+  test("by hand: an earlier run of another model is billed by that model, and all of it rounded once", () => {
+    const book = openBillBook();
+    const odd = modelOf({ name: "odd", input: "0.0004", output: "0.0004" });
+    const run = { model: odd, apart: false, input: 1, output: 0 };
+    const line = book.open({ ...start(1), earlier: [run] }, odd);
+    line.consumption.output = 1;
+    expect(book.bill()).toMatchObject({ nano_usd: 1n, by_call: [{ earlier: [{ model: "odd", input: 1, output: 0 }] }] });
   });
   test("it is rounded once, half up", () => {
     const odd = modelOf({ name: "odd", input: "0.0005", output: "0.0005" });

@@ -3,9 +3,9 @@
  * rounding per call, half up. Money path: fails closed — a line is counted from the moment its request is accepted.
  */
 import type { ModelRates, SimulatedModel } from "./price-table.js";
-import { type Fraction, NOTHING, plus, roundHalfUp, times } from "./rational.js";
+import { type Fraction, plus, roundHalfUp, times } from "./rational.js";
 
-/** What one request consumed; grows while it runs. `input` includes the cache classes, `output` includes reasoning. */
+/** What one request consumed; grows while it runs. `input` includes the cache classes and `found`, `output` includes reasoning. */
 export interface Consumption {
   input: number;
   cached: number;
@@ -13,6 +13,32 @@ export interface Consumption {
   cache_write_1h: number;
   output: number;
   reasoning: number;
+  /** Web searches at the provider, and the tokens of input that they found. */
+  searches: number;
+  found: number;
+}
+
+/** Nothing yet. */
+export function nothingConsumed(): Consumption {
+  return {
+    input: 0,
+    cached: 0,
+    cache_write_5m: 0,
+    cache_write_1h: 0,
+    output: 0,
+    reasoning: 0,
+    searches: 0,
+    found: 0,
+  };
+}
+
+/** A run of another model inside a request, before the one that answered. */
+export interface EarlierRun {
+  readonly model: SimulatedModel;
+  /** Counted apart from the request's own figures (a compaction). */
+  readonly apart: boolean;
+  readonly input: number;
+  readonly output: number;
 }
 
 /** How a request ended. `running`: it has not. `left`: the client went away. */
@@ -32,6 +58,8 @@ export interface BillLine extends Readonly<Consumption> {
   readonly key: string | null;
   readonly status: number;
   readonly faults: readonly string[];
+  /** Runs before the one that the other figures are of; part of the cost. */
+  readonly earlier: readonly { readonly model: string; readonly input: number; readonly output: number }[];
   readonly ended: Ending;
   readonly nano_usd: bigint;
 }
@@ -63,6 +91,7 @@ export interface LineStart {
   readonly cap: number | null;
   readonly key: string | null;
   readonly faults: readonly string[];
+  readonly earlier?: readonly EarlierRun[];
 }
 
 /** Keeps the bill. */
@@ -76,19 +105,25 @@ export interface BillBook {
 
 const LINES_MAX = 100_000;
 
-/** Nano-dollars of a consumption: Σ tokens × $/M × 1000, rounded once. */
-export function nanoOf(consumption: Consumption, model: SimulatedModel): bigint {
+/** Nano-dollars, exact: Σ tokens × $/M × 1000, and the fees of searches, $/1,000 × 10⁶ each. */
+function chargeOf(consumption: Consumption, model: SimulatedModel): Fraction {
   const long = model.long_above !== null && consumption.input > model.long_above;
   const rates: ModelRates = long ? model.rates_long : model.rates;
   const fresh = consumption.input - consumption.cached - consumption.cache_write_5m - consumption.cache_write_1h;
-  const parts: readonly (readonly [Fraction, number])[] = [
+  const tokens: readonly (readonly [Fraction, number])[] = [
     [rates.input, fresh],
     [rates.cached, consumption.cached],
     [rates.write_5m, consumption.cache_write_5m],
     [rates.write_1h, consumption.cache_write_1h],
     [rates.output, consumption.output],
   ];
-  return roundHalfUp(parts.reduce((sum, [rate, tokens]) => plus(sum, times(rate, BigInt(tokens) * 1000n)), NOTHING));
+  const fees = times(model.search_fee, BigInt(consumption.searches) * 1_000_000n);
+  return tokens.reduce((sum, [rate, count]) => plus(sum, times(rate, BigInt(count) * 1000n)), fees);
+}
+
+/** Nano-dollars of a consumption, rounded once. */
+export function nanoOf(consumption: Consumption, model: SimulatedModel): bigint {
+  return roundHalfUp(chargeOf(consumption, model));
 }
 
 interface Written {
@@ -99,11 +134,19 @@ interface Written {
   ended: Ending;
 }
 
-const costOf = (line: Written): bigint => (line.model === null ? 0n : nanoOf(line.consumption, line.model));
-const lineOf = (line: Written): BillLine => {
+function costOf({ model, start, consumption }: Written): bigint {
+  if (model === null) return 0n;
+  const earlier = (start.earlier ?? []).map((run) =>
+    chargeOf({ ...nothingConsumed(), input: run.input, output: run.output }, run.model),
+  );
+  return roundHalfUp(earlier.reduce(plus, chargeOf(consumption, model)));
+}
+
+function lineOf(line: Written): BillLine {
   const { start, consumption, status, ended } = line;
-  return { ...start, ...consumption, status, ended, nano_usd: costOf(line) };
-};
+  const earlier = (start.earlier ?? []).map(({ model, input, output }) => ({ model: model.name, input, output }));
+  return { ...start, ...consumption, earlier, status, ended, nano_usd: costOf(line) };
+}
 
 /** Opens an empty book. Keeps the last `linesMax` lines; its memory is bounded by them and by what runs. */
 export function openBillBook(linesMax: number = LINES_MAX): BillBook {
@@ -129,7 +172,7 @@ export function openBillBook(linesMax: number = LINES_MAX): BillBook {
 
   return {
     open(start, model) {
-      const consumption = { input: 0, cached: 0, cache_write_5m: 0, cache_write_1h: 0, output: 0, reasoning: 0 };
+      const consumption = nothingConsumed();
       const line: Written = { start, model, consumption, status: 200, ended: "running" };
       calls += 1;
       running.add(line);

@@ -4,16 +4,17 @@
  */
 import { type Clock, type DialectName, UpstreamFailure } from "../../call/needs.js";
 import { type AnswerPlan, answerSteps } from "./answer.js";
-import { anthropicRendering } from "./anthropic-rendering.js";
-import { type Bill, type LineStart, type OpenLine, openBillBook } from "./bill.js";
+import { type Bill, type EarlierRun, type LineStart, type OpenLine, openBillBook } from "./bill.js";
 import { fingerprint, idChars } from "./chance.js";
-import { openAiRendering } from "./openai-rendering.js";
+import { FORMATS } from "./formats.js";
 import { openPacer, type Pace, paceOf } from "./pace.js";
-import { type ModelTable, openModelTable, type SimulatedModel, type WrittenModel } from "./price-table.js";
+import type { WrittenModel } from "./price-rows.js";
+import { type ModelTable, openModelTable, type SimulatedModel } from "./price-table.js";
 import { type Production, pauseStream, produceStream, produceWhole, stopsOf } from "./produce.js";
-import { faultRefusal, Refusal, refusalBody } from "./refusal.js";
-import type { Rendering, ReplyHead } from "./rendering.js";
-import { readRequest, type SimulatedRequest } from "./request.js";
+import { readRequest } from "./read-request.js";
+import { familyOf, faultRefusal, Refusal, refusalBody } from "./refusal.js";
+import type { ReplyHead } from "./rendering.js";
+import type { SimulatedRequest } from "./request.js";
 import { type Fault, faultTokens, readSteering, type Steering, SteeringError } from "./steering.js";
 import { errorPermille } from "./tokenizer.js";
 
@@ -77,6 +78,7 @@ interface Running {
   readonly request: SimulatedRequest;
   readonly model: SimulatedModel;
   readonly faults: readonly Fault[];
+  readonly earlier: readonly EarlierRun[];
 }
 
 const KEYS_MAX = 10_000;
@@ -118,15 +120,33 @@ function activeFaults(engine: Engine, steering: Steering, conversation: string):
   return steering.faults.filter((fault) => fault.times === null || attempt <= fault.times);
 }
 
+/** OpenAI's own reasoning models take no `max_tokens`; those that play one neither. */
+function refusesMaxTokens(model: SimulatedModel | null): boolean {
+  return model?.reasons === true && (model.provider === "openai" || model.provider === "simulated");
+}
+
+function found(table: ModelTable, name: string): SimulatedModel {
+  const model = table.find(name);
+  if (model !== null) return model;
+  throw new Refusal(404, `The model \`${name}\` does not exist.`, { param: "model", code: "model_not_found" });
+}
+
 function read(engine: Engine, arrival: Arrival, number: number): Running {
   const steering = steeringOf(arrival);
-  const { dialect } = arrival;
-  const request = readRequest(dialect, arrival.body, (model) => engine.table.find(model)?.reasons ?? false);
-  const model = engine.table.find(request.model);
-  if (model === null)
-    throw new Refusal(404, `The model \`${request.model}\` does not exist.`, { param: "model", code: "model_not_found" });
+  const { dialect, body } = arrival;
+  const { table } = engine;
+  const request = readRequest({ dialect, path: arrival, body }, (model) => refusesMaxTokens(table.find(model)));
+  const asked = found(table, request.model);
+  const runs = dialect === "anthropic-messages" ? steering.iterations : [];
+  const last = runs.at(-1);
+  const earlier = runs.slice(0, -1).map(({ model, input, output }) => {
+    const apart = model === "compaction";
+    return { model: apart ? asked : found(table, model), apart, input, output };
+  });
+  const model = last === undefined ? asked : found(table, last.model);
   const hex = fingerprint(engine.seed, steering.seed, model.name, request.conversation);
-  return { engine, dialect, number, hex, steering, request, model, faults: activeFaults(engine, steering, hex) };
+  const sized = last === undefined ? steering : { ...steering, input: last.input, output: last.output };
+  return { engine, dialect, number, hex, steering: sized, request, model, faults: activeFaults(engine, steering, hex), earlier };
 }
 
 function steeringOf(arrival: Arrival): Steering {
@@ -139,8 +159,9 @@ function steeringOf(arrival: Arrival): Steering {
 }
 
 function headersOf(dialect: DialectName, id: string, type: string): Record<string, string> {
-  const request = dialect === "openai-chat" ? "x-request-id" : "request-id";
-  return { "content-type": type, [request]: `req_${id}` };
+  const family = familyOf(dialect);
+  if (family === "gemini") return { "content-type": type };
+  return { "content-type": type, [family === "openai" ? "x-request-id" : "request-id"]: `req_${id}` };
 }
 
 async function* once(text: string): AsyncGenerator<Uint8Array> {
@@ -179,7 +200,8 @@ async function answer(
   const status = faults.find((fault) => fault.kind === "status")?.status ?? null;
   const nothing = faults.some((fault) => fault.kind === "reset-before");
   const free = nothing || (status !== null && status !== 500);
-  const line = engine.book.open(startOf(running, id), free ? null : running.model);
+  const counts = running.request.work === "count";
+  const line = engine.book.open(startOf(running, id), free || counts ? null : running.model);
   if (nothing) {
     line.close("reset");
     throw new UpstreamFailure("reset", "The simulator closed the connection before it answered.");
@@ -190,10 +212,9 @@ async function answer(
 }
 
 function startOf(running: Running, id: string): LineStart {
-  const { request, number, dialect, steering, faults } = running;
-  const prefix = dialect === "openai-chat" ? "chatcmpl-" : "msg_01";
+  const { request, number, dialect, steering, faults, earlier } = running;
   return {
-    id: `${prefix}${id}`,
+    id: `${FORMATS[dialect].id}${id}`,
     number,
     dialect,
     model: request.model,
@@ -201,6 +222,7 @@ function startOf(running: Running, id: string): LineStart {
     cap: request.cap,
     key: steering.key,
     faults: faults.map((fault) => fault.text),
+    earlier,
   };
 }
 
@@ -236,7 +258,8 @@ function planOf(running: Running): AnswerPlan {
   const { request, steering, model, dialect, hex, faults } = running;
   const beyond = faultTokens(faults, "ignore-cap");
   const ignored = beyond === null ? null : (request.cap ?? steering.output ?? 0) + beyond;
-  const name = steering.tool_call ?? request.forced_tool;
+  const steered = steering.tool_call !== null && request.tool_results < steering.tool_call.times ? steering.tool_call.name : null;
+  const name = steered ?? request.forced_tool;
   const declared = request.tools.find((tool) => tool.name === name);
   return {
     seed: hex,
@@ -245,9 +268,14 @@ function planOf(running: Running): AnswerPlan {
     cap: ignored === null ? request.cap : null,
     choices: request.choices,
     tool: name === null ? null : (declared ?? { name, schema: undefined }),
-    reasons: model.reasons && !request.reasoning_off,
+    document: request.document,
+    searches: Math.min(
+      steering.searches,
+      beyond === null || request.searches_max === 0 ? request.searches_max : Number.POSITIVE_INFINITY,
+    ),
+    reasons: model.reasons && !request.reasoning_off && !request.thinks,
     thinks: request.thinks,
-    grain: dialect === "openai-chat" ? 1 : 5,
+    grain: FORMATS[dialect].grain,
   };
 }
 
@@ -260,19 +288,19 @@ function paceFor(running: Running): Pace {
   };
 }
 
-function renderingOf(running: Running, id: string): Rendering {
-  const { request, model, hex, faults, engine, dialect } = running;
-  const head: ReplyHead = {
+function headOf(running: Running, id: string): ReplyHead {
+  const { request, model, hex, faults, engine, steering, earlier } = running;
+  return {
     id,
     created: Math.floor(engine.options.clock.now() / 1000),
-    model: request.model === model.name ? model.snapshot : request.model,
-    choices: request.choices,
-    include_usage: request.include_usage,
+    model: request.model === model.name || earlier.length > 0 ? model.snapshot : request.model,
+    request,
     seed: hex,
     silent: faults.some((fault) => fault.kind === "no-usage"),
     lie: faults.find((fault) => fault.kind === "usage")?.lie ?? null,
+    cost: steering.cost,
+    earlier,
   };
-  return dialect === "openai-chat" ? openAiRendering(head) : anthropicRendering(head);
 }
 
 async function reply(running: Running, line: OpenLine, signal: AbortSignal): Promise<SimulatedAnswer> {
@@ -281,15 +309,15 @@ async function reply(running: Running, line: OpenLine, signal: AbortSignal): Pro
   const production: Production = {
     line,
     signal,
-    rendering: renderingOf(running, line.id),
-    steps: answerSteps(planOf(running)),
+    rendering: FORMATS[dialect].rendering(headOf(running, line.id)),
+    steps: request.work === "answer" ? answerSteps(planOf(running)) : [],
     pacer: openPacer(clock, paceFor(running), signal),
     stops: stopsOf(faults),
     clock,
   };
   const id = line.id.replace(/^.*[-_]/, "");
   if (request.stream) {
-    const type = dialect === "openai-chat" ? "text/event-stream" : "text/event-stream; charset=utf-8";
+    const type = request.framing === "json" ? "application/json; charset=UTF-8" : FORMATS[dialect].stream_type;
     return { status: 200, headers: headersOf(dialect, id, type), body: pauseStream(produceStream(production), faults, clock) };
   }
   const whole = await produceWhole(production);

@@ -4,7 +4,7 @@
  */
 import type { Step } from "./answer.js";
 import type { Consumption } from "./bill.js";
-import { type Block, blocksOf, halved, type Rendering, type ReplyHead, told } from "./rendering.js";
+import { type Block, blocksOf, costField, type Rendering, type ReplyHead, secondReport, told } from "./rendering.js";
 
 const FINISH: Readonly<Record<string, string>> = { stop: "stop", length: "length", tool: "tool_calls" };
 
@@ -15,7 +15,7 @@ function usageJson(consumption: Consumption, head: ReplyHead): string {
     `{"prompt_tokens":${say(input)},"completion_tokens":${say(output)},"total_tokens":${say(input + output)},` +
     `"prompt_tokens_details":{"cached_tokens":${cached},"audio_tokens":0},` +
     `"completion_tokens_details":{"reasoning_tokens":${reasoning},"audio_tokens":0,` +
-    `"accepted_prediction_tokens":0,"rejected_prediction_tokens":0}}`
+    `"accepted_prediction_tokens":0,"rejected_prediction_tokens":0}${costField(head)}}`
   );
 }
 
@@ -56,7 +56,7 @@ export function openAiRendering(head: ReplyHead): Rendering {
   const print = `fp_${head.seed.slice(0, 10)}`;
   const names = `"created":${head.created},"model":${JSON.stringify(head.model)}`;
   const before = `data: {"id":"${head.id}","object":"chat.completion.chunk",${names},"service_tier":"default","system_fingerprint":"${print}","choices":[`;
-  const shows = head.include_usage && !head.silent;
+  const shows = head.request.include_usage && !head.silent;
   const after = shows ? '],"usage":null}\n\n' : "]}\n\n";
   const usageChunk = (consumption: Consumption): string => `${before}],"usage":${usageJson(consumption, head)}}\n\n`;
   return {
@@ -69,13 +69,13 @@ export function openAiRendering(head: ReplyHead): Rendering {
     },
     end(consumption) {
       if (!shows) return "data: [DONE]\n\n";
-      const second = head.lie === "twice" ? consumption : head.lie === "decreasing" ? halved(consumption) : null;
+      const second = secondReport(consumption, head.lie);
       return `${usageChunk(consumption)}${second === null ? "" : usageChunk(second)}data: [DONE]\n\n`;
     },
     failure: () =>
       'data: {"error":{"message":"The server had an error while processing your request.","type":"server_error","param":null,"code":null}}\n\n',
     whole(steps, consumption) {
-      const choices = Array.from({ length: head.choices }, (_, choice) => {
+      const choices = Array.from({ length: head.request.choices }, (_, choice) => {
         const { blocks, finish } = blocksOf(steps, choice);
         return `{"index":${choice},"message":${messageJson(blocks)},"logprobs":null,"finish_reason":"${FINISH[finish]}"}`;
       });

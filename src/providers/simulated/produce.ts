@@ -59,6 +59,10 @@ async function hang(production: Production): Promise<never> {
 function bill(line: OpenLine, step: Step, tokens: number): void {
   line.consumption.output += tokens;
   if (step.kind === "reasoning" || step.kind === "thinking") line.consumption.reasoning += tokens;
+  if (step.kind !== "search") return;
+  line.consumption.searches += 1;
+  line.consumption.found += step.input_tokens;
+  line.consumption.input += step.input_tokens;
 }
 
 /** Bills step after step, in time; ends early at a stop. Answers how it ended. */
@@ -94,7 +98,7 @@ export async function* produceStream(production: Production): AsyncGenerator<Uin
     let frames = 0;
     let next = await steps.next();
     while (next.done !== true) {
-      const text = rendering.step(next.value);
+      const text = rendering.step(next.value, line.consumption);
       if (text !== "") {
         yield Buffer.from(text);
         if (++frames % FRAMES_PER_TURN === 0) await turn();

@@ -1,4 +1,5 @@
 /** How large a prompt is, in the simulator's own tokens. */
+import { type Fields, fieldsOf, isFields } from "./fields.js";
 import { Refusal } from "./refusal.js";
 import { countOwnTokens } from "./tokenizer.js";
 
@@ -15,6 +16,8 @@ export interface Prompt {
 const OPENAI_IMAGE = 765;
 const OPENAI_IMAGE_LOW = 85;
 const ANTHROPIC_IMAGE = 1400;
+// Four tiles of 258: https://ai.google.dev/gemini-api/docs/tokens#media-token, read November 2026.
+const GEMINI_IMAGE = 1032;
 const DOCUMENT = 3000;
 /** Every object costs a little: roles, separators, keys. */
 const PER_OBJECT = 2;
@@ -26,22 +29,43 @@ interface Walk {
   marked: Prompt["marked"];
 }
 
-function media(value: Readonly<Record<string, unknown>>): number | null {
-  if (value.type === "image_url") {
-    const image = value.image_url as { readonly detail?: unknown } | null | undefined;
-    return image?.detail === "low" ? OPENAI_IMAGE_LOW : OPENAI_IMAGE;
+function geminiMedia(value: Fields): number | null {
+  const data = value.inlineData ?? value.inline_data ?? value.fileData ?? value.file_data;
+  if (!isFields(data)) return null;
+  return String(data.mimeType ?? data.mime_type).startsWith("image/") ? GEMINI_IMAGE : DOCUMENT;
+}
+
+function media(value: Fields): number | null {
+  switch (value.type) {
+    case "image_url":
+      return fieldsOf(value.image_url).detail === "low" ? OPENAI_IMAGE_LOW : OPENAI_IMAGE;
+    case "input_image":
+      return value.detail === "low" ? OPENAI_IMAGE_LOW : OPENAI_IMAGE;
+    case "image":
+      return ANTHROPIC_IMAGE;
+    case "document":
+    case "file":
+    case "input_file":
+    case "input_audio":
+      return DOCUMENT;
+    default:
+      return geminiMedia(value);
   }
-  if (value.type === "image") return ANTHROPIC_IMAGE;
-  return value.type === "document" || value.type === "file" || value.type === "input_audio" ? DOCUMENT : null;
+}
+
+/** Token ids as they come (`[1, 2, 3]`): one token each, whatever the tokenizer. */
+function isTokenIds(value: readonly unknown[]): boolean {
+  return value.length > 0 && value.every((item) => typeof item === "number");
 }
 
 function walk(value: unknown, sum: Walk, depth: number): void {
   if (depth > DEPTH_MAX) throw new Refusal(400, "The request is nested too deeply.");
   if (typeof value === "string") sum.text += countOwnTokens(value);
   else if (typeof value === "number" || typeof value === "boolean") sum.text += 1;
+  else if (Array.isArray(value) && isTokenIds(value)) sum.media += value.length;
   else if (Array.isArray(value)) for (const item of value) walk(item, sum, depth + 1);
-  else if (typeof value === "object" && value !== null) {
-    const fields = value as Readonly<Record<string, unknown>>;
+  else if (isFields(value)) {
+    const fields = value;
     const tokens = media(fields);
     sum.text += PER_OBJECT;
     if (tokens !== null) sum.media += tokens;

@@ -1,7 +1,7 @@
-/** The errors that the two providers answer with, in their own shapes. Nothing of a refused request is billed but a 500. */
+/** The errors that the providers answer with, in their own shapes. Nothing of a refused request is billed but a 500. */
 import type { DialectName } from "../../call/needs.js";
 
-/** A request that the simulator refuses: status, and what both shapes need. */
+/** A request that the simulator refuses: status, and what their shapes need. */
 export class Refusal extends Error {
   readonly status: number;
   readonly param: string | null;
@@ -32,6 +32,15 @@ const ANTHROPIC_TYPES: Readonly<Record<number, string>> = {
   500: "api_error",
   529: "overloaded_error",
 };
+// https://ai.google.dev/gemini-api/docs/troubleshooting, November 2026.
+const GEMINI_STATUS: Readonly<Record<number, string>> = {
+  400: "INVALID_ARGUMENT",
+  401: "UNAUTHENTICATED",
+  404: "NOT_FOUND",
+  429: "RESOURCE_EXHAUSTED",
+  500: "INTERNAL",
+  529: "UNAVAILABLE",
+};
 const FAULTS: Readonly<Record<number, readonly [message: string, code: string | null]>> = {
   400: ["The simulator was asked to refuse this request.", null],
   401: ["Incorrect API key provided.", "invalid_api_key"],
@@ -46,10 +55,18 @@ export function faultRefusal(status: number): Refusal {
   return new Refusal(status, message, code === null ? {} : { code });
 }
 
+/** Whose API a wire format belongs to. */
+export function familyOf(dialect: DialectName): "openai" | "anthropic" | "gemini" {
+  if (dialect.startsWith("gemini")) return "gemini";
+  return dialect.startsWith("anthropic") ? "anthropic" : "openai";
+}
+
 /** A refusal's body in the dialect's shape. */
 export function refusalBody(refusal: Refusal, dialect: DialectName, requestId: string): string {
   const { status, message, param, code } = refusal;
-  if (dialect === "anthropic-messages") {
+  if (familyOf(dialect) === "gemini")
+    return JSON.stringify({ error: { code: status, message, status: GEMINI_STATUS[status] ?? "UNKNOWN" } });
+  if (familyOf(dialect) === "anthropic") {
     const type = ANTHROPIC_TYPES[status] ?? "api_error";
     return JSON.stringify({ type: "error", error: { type, message }, request_id: requestId });
   }

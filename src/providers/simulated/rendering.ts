@@ -1,6 +1,7 @@
-/** What the two dialects' renderings have in common. */
-import type { Step } from "./answer.js";
-import type { Consumption } from "./bill.js";
+/** What the dialects' renderings have in common. */
+import type { Finish, Step } from "./answer.js";
+import type { Consumption, EarlierRun } from "./bill.js";
+import type { SimulatedRequest } from "./request.js";
 import type { UsageLie } from "./steering.js";
 
 /** What every frame of a reply repeats. */
@@ -10,13 +11,15 @@ export interface ReplyHead {
   readonly created: number;
   /** The model as the reply names it. */
   readonly model: string;
-  readonly choices: number;
-  readonly include_usage: boolean;
+  readonly request: SimulatedRequest;
   /** Hex, for what looks random in a reply. */
   readonly seed: string;
   /** Usage is left out of the reply altogether. */
   readonly silent: boolean;
   readonly lie: UsageLie | null;
+  /** The cost that an OpenAI-shaped usage tells, as JSON text. */
+  readonly cost: string | null;
+  readonly earlier: readonly EarlierRun[];
 }
 
 /** A dialect's bytes for a stream and for a whole reply. Money path: fails closed — what is reported is what is billed. */
@@ -24,7 +27,7 @@ export interface Rendering {
   /** Before the first step. */
   begin(consumption: Consumption): string;
   /** One step; empty when the dialect shows nothing for it. */
-  step(step: Step): string;
+  step(step: Step, consumption: Consumption): string;
   /** After the last step. */
   end(consumption: Consumption): string;
   /** Instead of the end, when the provider breaks down in the middle. */
@@ -42,9 +45,9 @@ export interface Block {
 }
 
 /** The blocks and the finish of one choice. */
-export function blocksOf(steps: readonly Step[], choice: number): { readonly blocks: readonly Block[]; readonly finish: string } {
+export function blocksOf(steps: readonly Step[], choice: number): { readonly blocks: readonly Block[]; readonly finish: Finish } {
   const blocks: Block[] = [];
-  let finish = "stop";
+  let finish: Finish = "stop";
   for (const step of steps) {
     if (step.choice !== choice) continue;
     if (step.kind === "open") {
@@ -70,7 +73,18 @@ export function told(count: number, lie: UsageLie | null): string {
 }
 
 /** The consumption a second, decreasing report would tell. */
-export function halved(consumption: Consumption): Consumption {
+function halved(consumption: Consumption): Consumption {
   const { output, reasoning } = consumption;
   return { ...consumption, output: Math.floor(output / 2), reasoning: Math.floor(reasoning / 2) };
+}
+
+/** The consumption that a second report tells, when the reply is to tell one. */
+export function secondReport(consumption: Consumption, lie: UsageLie | null): Consumption | null {
+  if (lie === "twice") return consumption;
+  return lie === "decreasing" ? halved(consumption) : null;
+}
+
+/** The end of an OpenAI-shaped usage: its cost, as OpenRouter tells it (https://openrouter.ai/docs/use-cases/usage-accounting, November 2026). */
+export function costField(head: ReplyHead): string {
+  return head.cost === null ? "" : `,"cost":${head.cost}`;
 }

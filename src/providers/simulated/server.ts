@@ -1,6 +1,6 @@
 /**
- * The simulated provider as a server of its own, reached through a real socket: POST /v1/chat/completions and
- * /v1/messages (also without /v1), GET /v1/models, GET and DELETE /sim/bill, GET /healthz. Money path: fails closed — it
+ * The simulated provider as a server of its own, reached through a real socket: the POST routes of OpenAI and Anthropic
+ * (also without /v1) and of Gemini, GET /v1/models and /v1beta/models, GET and DELETE /sim/bill, GET /healthz. Money path: fails closed — it
  * stops making tokens, and so billing them, only when it sees that the client is gone.
  */
 import { once } from "node:events";
@@ -9,7 +9,8 @@ import type { AddressInfo } from "node:net";
 import { UpstreamFailure } from "../../call/needs.js";
 import { billJson } from "./bill.js";
 import { openEngine, type SimulatorEngine, type SimulatorOptions } from "./engine.js";
-import { dialectOf } from "./request.js";
+import { spokenAt } from "./path.js";
+import { Refusal, refusalBody } from "./refusal.js";
 
 /** Bodies up to this many bytes are read. */
 const BODY_MAX = 64 * 1_048_576;
@@ -47,21 +48,18 @@ async function write(response: ServerResponse, chunk: Uint8Array, signal: AbortS
   });
 }
 
-async function serveCall(
-  engine: SimulatorEngine,
-  path: string,
-  request: IncomingMessage,
-  response: ServerResponse,
-): Promise<void> {
-  const dialect = dialectOf(path);
-  if (dialect === null) return send(response, 404, failure(`Unknown path ${path}`));
+async function serveCall(engine: SimulatorEngine, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const url = request.url ?? "/";
+  const spoken = spokenAt(url);
+  if (spoken === null) return send(response, 404, unknownPath(url));
   const gone = new AbortController();
   response.on("close", () => gone.abort());
   const body = await readBody(request);
   if (body === null) return send(response, 413, failure(`The body exceeds ${BODY_MAX} bytes.`));
-  const answer = await engine.answer({ dialect, headers: headersOf(request), body }, gone.signal);
+  const answer = await engine.answer({ dialect: spoken.dialect, ...spoken.path, headers: headersOf(request), body }, gone.signal);
   response.writeHead(answer.status, answer.headers);
-  if (answer.headers["content-type"]?.startsWith("text/event-stream") === true) response.flushHeaders();
+  if (answer.headers["content-type"]?.startsWith("text/event-stream") === true || spoken.path.stream === true)
+    response.flushHeaders();
   for await (const chunk of answer.body) {
     await write(response, chunk, gone.signal);
     if (gone.signal.aborted) break;
@@ -69,27 +67,46 @@ async function serveCall(
   response.end();
 }
 
+/** A path that is not known, in the shape of whose API it lies in. */
+function unknownPath(url: string): string {
+  const path = url.split("?")[0] ?? "/";
+  const dialect = path.startsWith("/v1beta") ? "gemini-generate" : "openai-chat";
+  return refusalBody(new Refusal(404, `Unknown path ${path}`), dialect, "");
+}
+
+function openAiModels(engine: SimulatorEngine): string {
+  const data = engine.table.models.map(({ name, provider }) => ({ id: name, object: "model", created: 0, owned_by: provider }));
+  return JSON.stringify({ object: "list", data });
+}
+
+/** https://ai.google.dev/api/models, November 2026. */
+function geminiModels(engine: SimulatorEngine): string {
+  const own = engine.table.models.filter(({ provider }) => provider === "gemini");
+  const models = own.map(({ name }) => ({
+    name: `models/${name}`,
+    version: name,
+    displayName: name,
+    supportedGenerationMethods: /embedding/.test(name)
+      ? ["embedContent", "batchEmbedContents", "countTokens"]
+      : ["generateContent", "streamGenerateContent", "countTokens"],
+  }));
+  return JSON.stringify({ models });
+}
+
 async function route(engine: SimulatorEngine, request: IncomingMessage, response: ServerResponse): Promise<void> {
   const path = (request.url ?? "/").split("?")[0] ?? "/";
   const { method } = request;
-  if (method === "POST") return serveCall(engine, path, request, response);
+  if (method === "POST") return serveCall(engine, request, response);
   if (path === "/sim/bill" && method === "GET") return send(response, 200, billJson(engine.bill()));
   if (path === "/sim/bill" && method === "DELETE") {
     engine.clearBill();
     return send(response, 200, billJson(engine.bill()));
   }
   if (path === "/healthz" && (method === "GET" || method === "HEAD")) return send(response, 200, '{"status":"ok"}');
-  if (/^(?:\/v1)?\/models$/.test(path) && method === "GET") {
-    const models = engine.table.models.map(({ name, provider }) => ({
-      id: name,
-      object: "model",
-      created: 0,
-      owned_by: provider,
-    }));
-    return send(response, 200, JSON.stringify({ object: "list", data: models }));
-  }
+  if (/^(?:\/v1)?\/models$/.test(path) && method === "GET") return send(response, 200, openAiModels(engine));
+  if (path === "/v1beta/models" && method === "GET") return send(response, 200, geminiModels(engine));
   if (path === "/" && method === "HEAD") return send(response, 200, "");
-  send(response, 404, failure(`Unknown path ${path}`));
+  send(response, 404, unknownPath(path));
 }
 
 /**

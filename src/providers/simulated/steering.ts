@@ -14,6 +14,13 @@ const LIES = ["negative", "nan", "string", "zero", "huge", "twice", "decreasing"
 /** A way in which reported usage is wrong. The bill stays right. */
 export type UsageLie = (typeof LIES)[number];
 
+/** One run inside a request: `model=in/out`, or `compaction=in/out`. */
+export interface Iteration {
+  readonly model: string;
+  readonly input: number;
+  readonly output: number;
+}
+
 /** The headers, read. null: not given. Token figures are per call; `output` is per choice. */
 export interface Steering {
   readonly input: number | null;
@@ -23,7 +30,14 @@ export interface Steering {
   /** 0: as fast as the reader takes it. */
   readonly tokens_per_second: number | null;
   readonly seed: string;
-  readonly tool_call: string | null;
+  /** The tool to call, while the conversation holds fewer results than `times`: `name*1` calls once, then answers. */
+  readonly tool_call: { readonly name: string; readonly times: number } | null;
+  /** Web searches at the provider, within what the request allows. */
+  readonly searches: number;
+  /** What an OpenAI-shaped usage tells as its cost, as JSON text; may be a lie. */
+  readonly cost: string | null;
+  /** Runs of one request by several models, the last one being the answer's; empty without. */
+  readonly iterations: readonly Iteration[];
   readonly key: string | null;
   readonly faults: readonly Fault[];
 }
@@ -65,6 +79,23 @@ export function faultOf(text: string): Fault {
   throw new SteeringError(`x-sim-fault does not know "${text}"`);
 }
 
+function toolCall(text: string): Steering["tool_call"] {
+  const [, name = "", times] = /^(.*?)(?:\*(\d{1,8}))?$/s.exec(text) ?? [];
+  return { name, times: times === undefined ? Number.POSITIVE_INFINITY : Number(times) };
+}
+
+function iterationOf(text: string): Iteration {
+  const [, model, input, output] = /^([^=,\s]+)=(\d{1,8})\/(\d{1,8})$/.exec(text.trim()) ?? [];
+  if (model === undefined || input === undefined || output === undefined)
+    throw new SteeringError(`x-sim-iterations takes model=input/output, not "${text}"`);
+  return { model, input: count("x-sim-iterations", input), output: count("x-sim-iterations", output) };
+}
+
+function costOf(text: string): string {
+  if (/^-?\d{1,12}(\.\d{1,15})?(e-?\d{1,3})?$|^null$|^".*"$/.test(text)) return text;
+  throw new SteeringError(`x-sim-cost takes a JSON number, not "${text}"`);
+}
+
 /** Reads the `x-sim-*` headers (names in lower case). Several faults are separated by commas. Throws SteeringError. */
 export function readSteering(headers: Readonly<Record<string, string>>): Steering {
   const number = (name: string): number | null => {
@@ -79,7 +110,10 @@ export function readSteering(headers: Readonly<Record<string, string>>): Steerin
     first_token_ms: number("x-sim-first-token-ms"),
     tokens_per_second: number("x-sim-tokens-per-second"),
     seed: headers["x-sim-seed"] ?? "",
-    tool_call: headers["x-sim-tool-call"] ?? null,
+    tool_call: headers["x-sim-tool-call"] === undefined ? null : toolCall(headers["x-sim-tool-call"]),
+    searches: number("x-sim-searches") ?? 0,
+    cost: headers["x-sim-cost"] === undefined ? null : costOf(headers["x-sim-cost"]),
+    iterations: headers["x-sim-iterations"]?.split(",").map(iterationOf) ?? [],
     key: headers["x-sim-key"] ?? null,
     faults: faults === undefined || faults.trim() === "" ? [] : faults.split(",").map(faultOf),
   };

@@ -1,6 +1,6 @@
 /** What a line of the simulated provider's bill proves. Money in nano-dollars. Money path: fails closed — a model without a price has nothing in flight. */
 import { OUTPUT_SLICE } from "../../../accounting/meter/ceiling.js";
-import { nanoOf } from "../../../providers/simulated/bill.js";
+import { nanoOf, nothingConsumed } from "../../../providers/simulated/bill.js";
 import { openModelTable } from "../../../providers/simulated/price-table.js";
 import type { BillLine } from "./books.js";
 
@@ -20,6 +20,6 @@ export function inFlightNano(lines: readonly BillLine[], counted: number): bigin
   if (last === undefined || model === null) return 0n;
   const beyond = billed.reduce((all, line) => all + line.output, 0) - counted;
   const output = Math.max(0, Math.min(OUTPUT_SLICE, beyond));
-  const consumption = { input: last.input, cached: 0, cache_write_5m: 0, cache_write_1h: 0, output: 0, reasoning: 0 };
+  const consumption = { ...nothingConsumed(), input: last.input };
   return nanoOf({ ...consumption, output }, model) - nanoOf(consumption, model);
 }
