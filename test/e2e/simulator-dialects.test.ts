@@ -193,12 +193,13 @@ test("Anthropic: searches within max_uses, in the stream's blocks and in its usa
 test("Anthropic: a provider-side fallback tells each run, and each is billed by its own model", async () => {
   const messages = [{ role: "user" as const, content: "x" }];
   const ask = { model: "claude-opus-4-8", max_tokens: 100, messages };
-  const reply = await anthropic.beta.messages.create(ask, sim({ iterations: "claude-opus-4-8=40/0,claude-haiku-4-5=50/7" }));
+  const runs = "claude-opus-4-8=40/0,claude-sonnet-4-6=30/2,compaction=5/5,claude-haiku-4-5=50/7";
+  const reply = await anthropic.beta.messages.create(ask, sim({ iterations: runs }));
   expect(reply.model).toBe("claude-haiku-4-5-20251001");
-  expect(reply.usage.iterations?.map(({ type }) => type)).toEqual(["message", "fallback_message"]);
-  expect(reply.usage).toMatchObject({ input_tokens: 90, output_tokens: 7 });
-  // 40 × $5, then 50 × $1 + 7 × $5, per million.
-  expect(await onlyLine()).toMatchObject({ nano_usd: String(200_000 + 50_000 + 35_000) });
+  expect(reply.usage.iterations?.map(({ type }) => type)).toEqual(["message", "message", "compaction", "fallback_message"]);
+  expect(reply.usage).toMatchObject({ input_tokens: 80, output_tokens: 9 });
+  // The first declined before any output. 30 × $3 + 2 × $15, then 5 × $5 + 5 × $25, then 50 × $1 + 7 × $5, per million.
+  expect(await onlyLine()).toMatchObject({ nano_usd: String(90_000 + 30_000 + 25_000 + 125_000 + 50_000 + 35_000) });
 });
 
 test("Gemini, whole: thoughts are billed beside the candidates", async () => {

@@ -27,22 +27,23 @@ const UNCACHED = '"cache_creation_input_tokens":0,"cache_read_input_tokens":0,"c
 
 /**
  * Runs of one request, the answer's last: https://platform.claude.com/docs/en/build-with-claude/refusals-and-fallback and
- * …/compaction. The request's own figures are the sum of all but compactions.
+ * …/compaction. The request's own figures are the sum of all but compactions and
+ * models that declined before any output.
  */
 function iterationsJson(consumption: Consumption, head: ReplyHead): string {
   if (head.earlier.length === 0) return "";
-  const earlier = head.earlier.map(({ model, apart, input, output }) => {
-    const type = apart ? '"type":"compaction"' : `"type":"message","model":${JSON.stringify(model.name)}`;
+  const earlier = head.earlier.map(({ model, kind, input, output }) => {
+    const type = kind === "compaction" ? '"type":"compaction"' : `"type":"message","model":${JSON.stringify(model.name)}`;
     return `{${type},"input_tokens":${input},"output_tokens":${output},${UNCACHED}}`;
   });
-  const fellBack = head.earlier.some((run) => !run.apart);
+  const fellBack = head.earlier.some((run) => run.kind !== "compaction");
   const last = `{"type":"${fellBack ? "fallback_message" : "message"}","model":${JSON.stringify(head.model)},${inputJson(consumption.input, consumption, head)},"output_tokens":${told(consumption.output, head.lie)}}`;
   return `,"iterations":[${[...earlier, last].join(",")}]`;
 }
 
 /** Tokens of the runs that count into the request's own figures. */
 function counted(head: ReplyHead, which: "input" | "output"): number {
-  return head.earlier.reduce((sum, run) => sum + (run.apart ? 0 : run[which]), 0);
+  return head.earlier.reduce((sum, run) => sum + (run.kind === "message" ? run[which] : 0), 0);
 }
 
 function usageJson(consumption: Consumption, head: ReplyHead): string {
@@ -88,7 +89,7 @@ function searchBlocks(step: Extract<Step, { readonly kind: "search" }>): readonl
 
 /** Where one model's output ends and the next one's begins. */
 function fallbackBlocks(head: ReplyHead): readonly object[] {
-  const ran = head.earlier.filter((run) => !run.apart).map(({ model }) => model.name);
+  const ran = head.earlier.filter((run) => run.kind !== "compaction").map(({ model }) => model.name);
   const trigger = { type: "refusal", category: null };
   return ran.map((name, hop) => ({
     type: "fallback",
@@ -96,6 +97,16 @@ function fallbackBlocks(head: ReplyHead): readonly object[] {
     to: { model: ran[hop + 1] ?? head.model },
     trigger,
   }));
+}
+
+/** The content of a whole reply. */
+function contentOf(steps: readonly Step[], head: ReplyHead, signature: string): readonly object[] {
+  const said = blocksOf(steps, 0).blocks.map(({ block, id, name, text }) => {
+    if (block === "tool") return { type: "tool_use", id: `toolu_${id}`, name, input: inputOf(text) };
+    return block === "thinking" ? { type: block, thinking: text, signature } : { type: block, text };
+  });
+  const searched = steps.flatMap((step) => (step.kind === "search" ? searchBlocks(step) : []));
+  return [...fallbackBlocks(head), ...searched, ...said];
 }
 
 /** Opens the rendering of one reply. */
@@ -159,13 +170,8 @@ export function anthropicRendering(head: ReplyHead): Rendering {
     },
     failure: () => event("error", '{"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}'),
     whole(steps, consumption) {
-      const { blocks, finish } = blocksOf(steps, 0);
-      const said = blocks.map(({ block, id, name, text }) => {
-        if (block === "tool") return { type: "tool_use", id: `toolu_${id}`, name, input: inputOf(text) };
-        return block === "thinking" ? { type: block, thinking: text, signature } : { type: block, text };
-      });
-      const searched = steps.flatMap((step) => (step.kind === "search" ? searchBlocks(step) : []));
-      const content = [...fallbackBlocks(head), ...searched, ...said];
+      const { finish } = blocksOf(steps, 0);
+      const content = contentOf(steps, head, signature);
       const usage = head.silent ? "" : `,"usage":${usageJson(consumption, head).slice(0, -1)},"service_tier":"standard"}`;
       return `{"id":"${head.id}","type":"message","role":"assistant","model":${JSON.stringify(head.model)},"content":${JSON.stringify(content)},"stop_reason":"${STOP[finish]}","stop_sequence":null${usage}}`;
     },

@@ -57,13 +57,21 @@ describe("the price of a call", () => {
     // 3 × $10 ÷ 1,000 + 5,000 × $1, per million
     expect(nanoOf({ ...usage, input: 5000, searches: 3, found: 4900 }, known("claude-haiku-4-5"))).toBe(30_000_000n + 5_000_000n);
   });
-  test("by hand: an earlier run of another model is billed by that model, and all of it rounded once", () => {
+  test("by hand: Gemini 2.5 takes one fee for a grounded prompt, Gemini 3 one for each search", () => {
+    expect(nanoOf({ ...usage, searches: 3 }, known("gemini-2.5-flash"))).toBe(35_000_000n);
+    expect(nanoOf({ ...usage, searches: 3 }, known("gemini-3-flash-preview"))).toBe(42_000_000n);
+  });
+  test("by hand: an earlier run of another model is billed by that model unless it declined, and all of it rounded once", () => {
     const book = openBillBook();
     const odd = modelOf({ name: "odd", input: "0.0004", output: "0.0004" });
-    const run = { model: odd, apart: false, input: 1, output: 0 };
-    const line = book.open({ ...start(1), earlier: [run] }, odd);
+    const run = { model: odd, kind: "message", input: 1, output: 0 } as const;
+    const declined = { model: known("claude-opus-4-8"), kind: "declined", input: 1000, output: 0 } as const;
+    const line = book.open({ ...start(1), earlier: [run, declined] }, odd);
     line.consumption.output = 1;
-    expect(book.bill()).toMatchObject({ nano_usd: 1n, by_call: [{ earlier: [{ model: "odd", input: 1, output: 0 }] }] });
+    expect(book.bill()).toMatchObject({
+      nano_usd: 1n,
+      by_call: [{ earlier: [{ model: "odd", input: 1, output: 0 }, { kind: "declined" }] }],
+    });
   });
   test("it is rounded once, half up", () => {
     const odd = modelOf({ name: "odd", input: "0.0005", output: "0.0005" });

@@ -35,8 +35,8 @@ export function nothingConsumed(): Consumption {
 /** A run of another model inside a request, before the one that answered. */
 export interface EarlierRun {
   readonly model: SimulatedModel;
-  /** Counted apart from the request's own figures (a compaction). */
-  readonly apart: boolean;
+  /** `declined`: it refused before any output, and is not billed; `compaction`: beside the request's own figures. */
+  readonly kind: "message" | "declined" | "compaction";
   readonly input: number;
   readonly output: number;
 }
@@ -58,8 +58,8 @@ export interface BillLine extends Readonly<Consumption> {
   readonly key: string | null;
   readonly status: number;
   readonly faults: readonly string[];
-  /** Runs before the one that the other figures are of; part of the cost. */
-  readonly earlier: readonly { readonly model: string; readonly input: number; readonly output: number }[];
+  /** Runs before the one that the other figures are of; part of the cost unless declined. */
+  readonly earlier: readonly (Omit<EarlierRun, "model"> & { readonly model: string })[];
   readonly ended: Ending;
   readonly nano_usd: bigint;
 }
@@ -117,7 +117,7 @@ function chargeOf(consumption: Consumption, model: SimulatedModel): Fraction {
     [rates.write_1h, consumption.cache_write_1h],
     [rates.output, consumption.output],
   ];
-  const fees = times(model.search_fee, BigInt(consumption.searches) * 1_000_000n);
+  const fees = times(model.search_fee, BigInt(Math.min(consumption.searches, model.search_fees_max)) * 1_000_000n);
   return tokens.reduce((sum, [rate, count]) => plus(sum, times(rate, BigInt(count) * 1000n)), fees);
 }
 
@@ -136,15 +136,15 @@ interface Written {
 
 function costOf({ model, start, consumption }: Written): bigint {
   if (model === null) return 0n;
-  const earlier = (start.earlier ?? []).map((run) =>
-    chargeOf({ ...nothingConsumed(), input: run.input, output: run.output }, run.model),
-  );
+  const earlier = (start.earlier ?? [])
+    .filter((run) => run.kind !== "declined")
+    .map((run) => chargeOf({ ...nothingConsumed(), input: run.input, output: run.output }, run.model));
   return roundHalfUp(earlier.reduce(plus, chargeOf(consumption, model)));
 }
 
 function lineOf(line: Written): BillLine {
   const { start, consumption, status, ended } = line;
-  const earlier = (start.earlier ?? []).map(({ model, input, output }) => ({ model: model.name, input, output }));
+  const earlier = (start.earlier ?? []).map((run) => ({ ...run, model: run.model.name }));
   return { ...start, ...consumption, earlier, status, ended, nano_usd: costOf(line) };
 }
 

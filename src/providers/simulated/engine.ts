@@ -15,7 +15,7 @@ import { readRequest } from "./read-request.js";
 import { familyOf, faultRefusal, Refusal, refusalBody } from "./refusal.js";
 import type { ReplyHead } from "./rendering.js";
 import type { SimulatedRequest } from "./request.js";
-import { type Fault, faultTokens, readSteering, type Steering, SteeringError } from "./steering.js";
+import { type Fault, faultTokens, type Iteration, readSteering, type Steering, SteeringError } from "./steering.js";
 import { errorPermille } from "./tokenizer.js";
 
 /** How a simulator behaves unless a request's headers say otherwise. */
@@ -131,6 +131,16 @@ function found(table: ModelTable, name: string): SimulatedModel {
   throw new Refusal(404, `The model \`${name}\` does not exist.`, { param: "model", code: "model_not_found" });
 }
 
+function earlierRun(
+  run: Iteration,
+  of: { readonly table: ModelTable; readonly asked: SimulatedModel; readonly model: SimulatedModel },
+): EarlierRun {
+  const { input, output } = run;
+  if (run.model === "compaction") return { model: of.asked, kind: "compaction", input, output };
+  const ran = found(of.table, run.model);
+  return { model: ran, kind: output === 0 && ran !== of.model ? "declined" : "message", input, output };
+}
+
 function read(engine: Engine, arrival: Arrival, number: number): Running {
   const steering = steeringOf(arrival);
   const { dialect, body } = arrival;
@@ -139,11 +149,8 @@ function read(engine: Engine, arrival: Arrival, number: number): Running {
   const asked = found(table, request.model);
   const runs = dialect === "anthropic-messages" ? steering.iterations : [];
   const last = runs.at(-1);
-  const earlier = runs.slice(0, -1).map(({ model, input, output }) => {
-    const apart = model === "compaction";
-    return { model: apart ? asked : found(table, model), apart, input, output };
-  });
   const model = last === undefined ? asked : found(table, last.model);
+  const earlier = runs.slice(0, -1).map((run) => earlierRun(run, { table, asked, model }));
   const hex = fingerprint(engine.seed, steering.seed, model.name, request.conversation);
   const sized = last === undefined ? steering : { ...steering, input: last.input, output: last.output };
   return { engine, dialect, number, hex, steering: sized, request, model, faults: activeFaults(engine, steering, hex), earlier };

@@ -24,6 +24,8 @@ export interface WrittenModel extends WrittenRates {
   readonly reasons?: boolean;
   /** Dollars per thousand web searches; left out: what the provider takes. */
   readonly search_fee?: string;
+  /** One fee for a request, however often it searches. */
+  readonly search_once?: boolean;
   readonly long?: WrittenRates & { readonly above: number };
 }
 
@@ -104,9 +106,9 @@ const SONNET_4_5: WrittenModel = {
 // https://ai.google.dev/gemini-api/docs/pricing (paid tier, text). The 2.5 and 3 models think unless told not to; the Lite ones do not.
 const FLIPS_AT = 200_000;
 const GEMINI: readonly WrittenModel[] = [
-  { name: "gemini-2.0-flash", provider: "gemini", input: "0.1", cached: "0.025", output: "0.4" },
-  { name: "gemini-2.5-flash", provider: "gemini", input: "0.3", cached: "0.03", output: "2.5", reasons: true },
-  { name: "gemini-2.5-flash-lite", provider: "gemini", input: "0.1", cached: "0.01", output: "0.4" },
+  { name: "gemini-2.0-flash", provider: "gemini", input: "0.1", cached: "0.025", output: "0.4", search_once: true },
+  { name: "gemini-2.5-flash", provider: "gemini", input: "0.3", cached: "0.03", output: "2.5", reasons: true, search_once: true },
+  { name: "gemini-2.5-flash-lite", provider: "gemini", input: "0.1", cached: "0.01", output: "0.4", search_once: true },
   {
     name: "gemini-2.5-pro",
     provider: "gemini",
@@ -114,6 +116,7 @@ const GEMINI: readonly WrittenModel[] = [
     cached: "0.125",
     output: "10",
     reasons: true,
+    search_once: true,
     long: { above: FLIPS_AT, input: "2.5", cached: "0.25", output: "15" },
   },
   ...["gemini-3-pro-preview", "gemini-3.1-pro-preview"].map((name) => ({

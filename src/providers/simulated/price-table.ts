@@ -28,6 +28,8 @@ export interface SimulatedModel {
   readonly reasons: boolean;
   /** Dollars per thousand web searches at the provider. */
   readonly search_fee: Fraction;
+  /** Fees of one request at most: 1 where a grounded prompt costs one, however often it searched. */
+  readonly search_fees_max: number;
 }
 
 // Dollars per thousand: https://platform.openai.com/docs/pricing (built-in tools), …/about-claude/pricing (web search), and
@@ -59,6 +61,7 @@ export function modelOf(written: WrittenModel): SimulatedModel {
     rates_long: written.long === undefined ? rates : ratesOf(written.long),
     reasons: written.reasons ?? false,
     search_fee: fractionOf(written.search_fee ?? SEARCH_FEES[written.provider ?? ""] ?? "10"),
+    search_fees_max: written.search_once === true ? 1 : Number.POSITIVE_INFINITY,
   };
 }
 

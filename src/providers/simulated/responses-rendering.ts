@@ -149,18 +149,20 @@ function openWriter(head: ReplyHead) {
     return event("response.output_text.delta", { ...at(), content_index: 0, delta: text, logprobs: [] });
   }
 
-  function search(query: string, own: string): string {
-    const item = { id: `ws_${own}`, type: "web_search_call", action: { type: "search", query } };
-    const where = { item_id: item.id, output_index: output.length };
-    const added = event("response.output_item.added", { output_index: output.length, item: { ...item, status: "in_progress" } });
-    const going = ["in_progress", "searching", "completed"].map((stage) => event(`response.web_search_call.${stage}`, where));
-    const done = { ...item, status: "completed" };
-    const ended = event("response.output_item.done", { output_index: output.length, item: done });
-    output.push(done);
-    return added + going.join("") + ended;
-  }
+  return { raw, event, start, close, delta, id, output, opened: (): OpenItem | null => open };
+}
 
-  return { raw, event, start, close, delta, search, id, output, opened: (): OpenItem | null => open };
+/** A web search: an item of its own, begun and ended at once. */
+function searchItem(writer: ReturnType<typeof openWriter>, step: Extract<Step, { readonly kind: "search" }>): string {
+  const { event, output } = writer;
+  const item = { id: `ws_${step.id}`, type: "web_search_call", action: { type: "search", query: step.query } };
+  const output_index = output.length;
+  const added = event("response.output_item.added", { output_index, item: { ...item, status: "in_progress" } });
+  const stages = ["in_progress", "searching", "completed"];
+  const going = stages.map((stage) => event(`response.web_search_call.${stage}`, { item_id: item.id, output_index }));
+  const done = { ...item, status: "completed" };
+  output.push(done);
+  return added + going.join("") + event("response.output_item.done", { output_index, item: done });
 }
 
 /** Opens the rendering of one response. */
@@ -193,7 +195,7 @@ export function responsesRendering(head: ReplyHead): Rendering {
       const item = { type: "function_call", id: writer.id("fc"), name: given.name, call_id: `call_${given.id}` } as const;
       return writer.close("completed") + writer.start(item);
     }
-    if (given.kind === "search") return writer.close("completed") + writer.search(given.query, given.id);
+    if (given.kind === "search") return writer.close("completed") + searchItem(writer, given);
     if (given.kind === "finish") {
       finish = given.reason === "length" ? "incomplete" : "completed";
       return writer.close(finish);
