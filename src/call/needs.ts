@@ -198,6 +198,8 @@ export interface Upstream {
   /** Client headers (lower case) that may pass, e.g. `anthropic-beta`. Simulated providers also take `x-sim-*`. */
   readonly headers_allowed: (name: string) => boolean;
   readonly quirks?: Quirks;
+  /** It has no key of its own: every call brings its client's (`passthrough`). */
+  readonly needs_credentials?: boolean;
   /** The operator trusts the cost that this provider tells in its usage (`trust_cost: true`). */
   readonly trusts_cost?: boolean;
 }

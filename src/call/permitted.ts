@@ -2,7 +2,7 @@
 import { matchesGlob, matchesModel } from "../accounting/budget/scope.js";
 import { BursarError } from "../accounting/errors.js";
 import type { KeyIdentity } from "./identify.js";
-import type { DialectName } from "./needs.js";
+import type { DialectName, Upstream } from "./needs.js";
 
 /** What a key's `routes` name: the wire formats, and the list of models. */
 export type RouteName = DialectName | "models";
@@ -25,4 +25,13 @@ export function refuseRoute(key: KeyIdentity, route: RouteName): void {
   if (routes === undefined || routes.some((glob) => matchesGlob(glob, route))) return;
   const message = `The key "${name}" may use the routes ${routes.join(", ")}, not ${route}. Add it to the key's routes.`;
   throw new BursarError("route_not_allowed", message, { key: name, route });
+}
+
+/** Refuses a call that brings no credential to a provider that only has its clients' own. Throws BursarError `unauthorized`. */
+export function refuseWithoutCredentials(upstream: Upstream, credentials: Readonly<Record<string, string>> | undefined): void {
+  if (upstream.needs_credentials !== true || Object.keys(credentials ?? {}).length > 0) return;
+  const message =
+    `The provider "${upstream.name}" takes its clients' own credentials (passthrough) and this call brings none. Send Bursar's ` +
+    `key as x-bursar-key and the provider's own as Authorization: Bearer … or x-api-key, or set providers.${upstream.name}.api_key.`;
+  throw new BursarError("unauthorized", message, { provider: upstream.name });
 }

@@ -10,7 +10,7 @@ import { openWindows } from "../accounting/units/window.js";
 import type { Admissible, CallRequest, Covering, RoadParts } from "./admissible.js";
 import { type AttributionClaims, identify } from "./identify.js";
 import type { CallNeeds } from "./needs.js";
-import { refuseModel, refuseRoute } from "./permitted.js";
+import { refuseModel, refuseRoute, refuseWithoutCredentials } from "./permitted.js";
 import { planCall } from "./plan.js";
 import type { CallReply, ReplyFacts } from "./reply.js";
 import { sendCandidates } from "./send.js";
@@ -70,6 +70,7 @@ function admissible(road: RoadParts, request: CallRequest, callId: string): Admi
   if (first === undefined)
     throw new BursarError("model_unknown", `No provider serves "${parsed.model}" in the ${dialect.name} dialect.`);
   refuseModel(key, first.canonical);
+  refuseWithoutCredentials(first.upstream, request.credentials);
   return {
     call_id: callId,
     request,

@@ -40,10 +40,15 @@ export interface HttpUpstreamOptions {
   readonly base_url: string;
   /** Path and query of a request below the base URL. */
   readonly pathOf: (request: UpstreamRequest) => string;
-  /** Puts the credential into the headers of one request, just before it is sent. */
-  readonly authorize: (headers: Record<string, string>) => void;
+  /**
+   * Puts the credential into the headers of one request, just before it is sent, with what else each needs; without the
+   * credential where the request brings its client's.
+   */
+  readonly authorize: (headers: Record<string, string>, own: "configured" | "none") => void;
   /** The client's own credentials go upstream instead of the configured one. */
   readonly passthrough?: boolean;
+  /** There is no configured credential to fall back on. */
+  readonly needs_credentials?: boolean;
   readonly headers_allowed: (name: string) => boolean;
   readonly unbilled: (status: number) => boolean;
   readonly simulated?: boolean;
@@ -114,8 +119,9 @@ function requestHeaders(request: UpstreamRequest, options: HttpUpstreamOptions):
     accept: request.stream && request.framing === "sse" ? "text/event-stream" : "application/json",
     "accept-encoding": "identity",
   };
-  options.authorize(headers);
-  return options.passthrough === true ? { ...headers, ...request.credentials } : headers;
+  const brought = options.passthrough === true && Object.keys(request.credentials).length > 0;
+  options.authorize(headers, brought ? "none" : "configured");
+  return brought ? { ...headers, ...request.credentials } : headers;
 }
 
 function decoded(raw: RawHeaders, body: ReplyBody, bytesMax: number): AsyncIterable<Uint8Array> {
@@ -217,6 +223,7 @@ export function openHttpUpstream(options: HttpUpstreamOptions): HttpUpstream {
     headers_allowed: options.headers_allowed,
     ...(options.quirks === undefined ? {} : { quirks: options.quirks }),
     trusts_cost: options.trusts_cost ?? false,
+    needs_credentials: options.needs_credentials ?? false,
     close: () => pool.destroy(),
   };
 }

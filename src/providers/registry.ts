@@ -58,8 +58,9 @@ function openHttp(kind: ProviderKind, settings: ProviderSettings, needs: Provide
         const query = queryOf(kind, settings, request.query);
         return `${path(request, settings)}${query === "" ? "" : `?${query}`}`;
       },
-      authorize: (headers) => kind.authorize(headers, api_key?.reveal() ?? null),
+      authorize: (headers, own) => kind.authorize(headers, own === "none" ? null : (api_key?.reveal() ?? null)),
       passthrough,
+      needs_credentials: passthrough && kind.key === "required" && api_key === undefined,
       trusts_cost: trust_cost,
       ...(kind.quirks === undefined ? {} : { quirks: kind.quirks }),
       headers_allowed: kind.headers_allowed,

@@ -2,22 +2,69 @@
 import { hash, timingSafeEqual } from "node:crypto";
 import type { KeyIdentity } from "../call/identify.js";
 
-const CREDENTIAL_HEADERS = ["authorization", "x-api-key", "x-goog-api-key", "api-key"] as const;
+/** Headers that may carry a credential, in the order they are looked at. Bursar's own goes first: it is never anybody else's. */
+const CREDENTIAL_HEADERS = ["x-bursar-key", "authorization", "x-api-key", "x-goog-api-key", "api-key"] as const;
+/** What a client shows a provider: the credential itself, and the account it is for (ChatGPT subscriptions). */
+const CLIENT_CREDENTIALS = ["authorization", "x-api-key", "x-goog-api-key", "api-key", "chatgpt-account-id"] as const;
 /** Longest token looked at; a longer one is unknown. */
 const TOKEN_MAX = 4_096;
 
-/** Headers that never leave Bursar: the client's credentials and what could carry them. */
-export const SECRET_HEADERS: ReadonlySet<string> = new Set([...CREDENTIAL_HEADERS, "cookie", "proxy-authorization"]);
+/** Headers that never leave Bursar but to a provider with `passthrough`: the client's credentials and what could carry them. */
+export const SECRET_HEADERS: ReadonlySet<string> = new Set([
+  ...CREDENTIAL_HEADERS,
+  ...CLIENT_CREDENTIALS,
+  "cookie",
+  "proxy-authorization",
+]);
 
-/** The token a request presents, or null. */
-export function presentedToken(headers: Readonly<Record<string, string | string[] | undefined>>): string | null {
-  for (const name of CREDENTIAL_HEADERS) {
-    const value = headers[name];
-    if (typeof value !== "string" || value === "") continue;
-    const token = name === "authorization" ? (/^Bearer\s+(.+)$/i.exec(value)?.[1] ?? "") : value;
-    if (token.trim() !== "" && token.length <= TOKEN_MAX) return token.trim();
+type RawHeaders = Readonly<Record<string, string | string[] | undefined>>;
+
+/** The token in a header's value, or null: `Authorization` takes Bearer tokens only. */
+function tokenIn(name: string, value: string | string[] | undefined): string | null {
+  if (typeof value !== "string" || value.length > TOKEN_MAX) return null;
+  const bearer = /^Bearer\s+(.+)$/i.exec(value)?.[1];
+  const token = (name === "authorization" ? (bearer ?? "") : name === "x-bursar-key" ? (bearer ?? value) : value).trim();
+  return token === "" ? null : token;
+}
+
+/** A request that a key stands behind. */
+export interface Admitted {
+  readonly key: KeyIdentity;
+  /** The client's own credentials for a provider with `passthrough`; never one that is a key of Bursar. Secret. */
+  readonly credentials: Readonly<Record<string, string>>;
+}
+
+/**
+ * Finds the key of a request: of `x-bursar-key` alone where it is sent, else the first known one among the other headers
+ * and Gemini's `?key=`. Null when none is known: a caller is not told which was tried.
+ */
+export function admit(request: {
+  readonly headers: RawHeaders;
+  readonly queryKey?: string | undefined;
+  readonly identify: (token: string) => KeyIdentity | null;
+}): Admitted | null {
+  const { headers, queryKey, identify } = request;
+  const own = headers["x-bursar-key"];
+  const looked = own === undefined ? CREDENTIAL_HEADERS : (["x-bursar-key"] as const);
+  const tokens = looked.map((name) => tokenIn(name, headers[name]));
+  if (own === undefined && queryKey !== undefined) tokens.push(tokenIn("?key", queryKey));
+  for (const token of tokens) {
+    const key = token === null ? null : identify(token);
+    if (key !== null) return { key, credentials: clientCredentials(headers, identify) };
   }
   return null;
+}
+
+function clientCredentials(headers: RawHeaders, identify: (token: string) => KeyIdentity | null): Record<string, string> {
+  const credentials: Record<string, string> = {};
+  for (const name of CLIENT_CREDENTIALS) {
+    const value = headers[name];
+    if (typeof value !== "string" || value.trim() === "") continue;
+    const token = tokenIn(name, value);
+    if (token === null || identify(token) === null) credentials[name] = value;
+  }
+  // An account without a credential for it opens nothing.
+  return Object.keys(credentials).some((name) => name !== "chatgpt-account-id") ? credentials : {};
 }
 
 /** A key as the surface knows it: the digest of its token and what it stands for. */

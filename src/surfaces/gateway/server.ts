@@ -10,7 +10,7 @@ import type { Dialect, DialectName } from "../../call/needs.js";
 import { refuseRoute } from "../../call/permitted.js";
 import type { CallReply } from "../../call/reply.js";
 import type { Road } from "../../call/run-call.js";
-import { presentedToken, SECRET_HEADERS } from "../credential.js";
+import { type Admitted, admit, SECRET_HEADERS } from "../credential.js";
 import { replyHeaders, statusOf } from "../reply-headers.js";
 import type { ServedModel } from "../served-models.js";
 import { whyStranger } from "../stranger.js";
@@ -123,6 +123,16 @@ function dialectOf(options: GatewayOptions, name: DialectName): Dialect {
   return options.dialects.get(name) ?? (options.dialects.get("openai-chat") as Dialect);
 }
 
+/** The key behind a request. Throws BursarError `unauthorized`, the same for every cause. */
+function admitted(options: GatewayOptions, request: IncomingMessage, queryKey: string | undefined): Admitted {
+  const found = admit({ headers: request.headers, queryKey, identify: options.identify });
+  if (found !== null) return found;
+  throw new BursarError(
+    "unauthorized",
+    "The key is missing or not known. Send one of the keys of bursar.yaml as Authorization: Bearer KEY, x-api-key or x-bursar-key (without a file: any).",
+  );
+}
+
 async function serveCall(
   options: GatewayOptions,
   of: { request: IncomingMessage; response: ServerResponse; routed: Extract<Routed, { kind: "data" | "models" }> },
@@ -135,14 +145,7 @@ async function serveCall(
   });
   try {
     if (options.anyKey()) refuseStranger(request);
-    const token = presentedToken(request.headers);
-    const key = token === null ? null : options.identify(token);
-    if (key === null) {
-      throw new BursarError(
-        "unauthorized",
-        "The key is missing or not known. Send one of the keys of bursar.yaml as Authorization: Bearer KEY or x-api-key (without a file: any).",
-      );
-    }
+    const { key, credentials } = admitted(options, request, routed.queryKey);
     refuseRoute(key, routed.kind === "models" ? "models" : routed.dialect);
     if (routed.kind === "models") {
       const list = modelsBody({ routed, headers: request.headers, key, models: options.models() });
@@ -158,6 +161,7 @@ async function serveCall(
       query,
       body,
       headers: plainHeaders(request),
+      credentials,
       key,
       signal: left.signal,
       ...(agent === undefined ? {} : { path_agent: agent }),
