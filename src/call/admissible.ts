@@ -1,9 +1,11 @@
 import type { Memo } from "../accounting/budget/accounts.js";
 import type { Attribution } from "../accounting/budget/budget.js";
 import type { AccountView } from "../accounting/ledger/command.js";
+import type { IdempotencyMark } from "../accounting/ledger/entry.js";
 import type { Identified, KeyIdentity } from "./identify.js";
 import type { ParsedRequest, RequestTarget } from "./message.js";
 import type { CallNeeds, Candidate, Catalog, Dialect } from "./needs.js";
+import type { Replies } from "./replies.js";
 
 /** A call as a surface hands it over. */
 export interface CallRequest {
@@ -31,6 +33,8 @@ export interface Admissible {
   readonly parsed: ParsedRequest;
   readonly identified: Identified;
   readonly attribution: Attribution;
+  /** The call came with an Idempotency-Key. */
+  readonly idempotency?: IdempotencyMark;
   readonly candidates: readonly Candidate[];
   readonly startedAt: number;
   /** What the budgets say of an attribution, now. */
@@ -53,4 +57,5 @@ export interface RoadParts {
   readonly needs: CallNeeds;
   readonly memo: Memo;
   readonly active: Set<string>;
+  readonly replies: Replies;
 }

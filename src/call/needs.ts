@@ -88,6 +88,8 @@ export interface StreamReader {
   cut(figures: CallFigures): Uint8Array;
   /** Bytes that put the final figures at the end (an SSE comment; a `bursar` field for clients that asked for usage). */
   closing(figures: CallFigures): Uint8Array;
+  /** The error event, where its form depends on what was sent before it. Absent: the dialect's `errorEvent`. */
+  failing?(error: BursarError, callId: string): Uint8Array;
 }
 
 /** What a stream has told so far. */

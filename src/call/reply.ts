@@ -11,6 +11,8 @@ export interface ReplyFacts {
   readonly warnings: readonly string[];
   /** Headers of the provider that pass through (content-type, request ids, rate limits). */
   readonly provider_headers: Readonly<Record<string, string>>;
+  /** The stored reply of an earlier call with the same Idempotency-Key; nothing was sent or billed for it. */
+  readonly replayed?: true;
 }
 
 /** What a call comes to. Knows nothing of HTTP but the provider's own status. */

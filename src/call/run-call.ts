@@ -8,10 +8,12 @@ import { BursarError } from "../accounting/errors.js";
 import { viewOf } from "../accounting/ledger/view.js";
 import { openWindows } from "../accounting/units/window.js";
 import type { Admissible, CallRequest, Covering, RoadParts } from "./admissible.js";
+import { idempotencyMark, NOT_KEPT, recall } from "./idempotency.js";
 import { type AttributionClaims, identify } from "./identify.js";
 import type { CallNeeds } from "./needs.js";
 import { refuseModel, refuseRoute, refuseWithoutCredentials } from "./permitted.js";
 import { planCall } from "./plan.js";
+import { openReplies, type Replies } from "./replies.js";
 import type { CallReply, ReplyFacts } from "./reply.js";
 import { sendCandidates } from "./send.js";
 
@@ -25,27 +27,35 @@ export interface Road {
 
 const RENEW_MS = 10_000;
 
-/** Opens the road over its needs. Renews the holds of calls in flight until closed. */
-export function openRoad(needs: CallNeeds): Road {
+/**
+ * Opens the road over its needs. Renews the holds of calls in flight until closed. `replies` are what earlier calls came
+ * to, for those that come again with their Idempotency-Key; without them the road begins with none.
+ */
+export function openRoad(needs: CallNeeds, replies: Replies = openReplies(needs)): Road {
   const memo = openMemo(openWindows());
   const active = new Set<string>();
   const renewal = setInterval(() => needs.ledger.renew([...active]), RENEW_MS);
   renewal.unref();
   return {
-    run: (request) => runCall({ needs, memo, active }, request),
+    run: (request) => runCall({ needs, memo, active, replies }, request),
     active,
-    close: () => clearInterval(renewal),
+    close() {
+      clearInterval(renewal);
+      replies.close();
+    },
   };
 }
 
 async function runCall(road: RoadParts, request: CallRequest): Promise<CallReply> {
   const callId = road.needs.newId();
   let call: Admissible | null = null;
+  let kept = NOT_KEPT;
   try {
     call = admissible(road, request, callId);
-    return await sendCandidates(road, call);
+    kept = recall(road, call);
+    return kept.reply ?? kept.keep(await sendCandidates(road, call));
   } catch (error) {
-    return refuse(road, { request, callId, call }, error);
+    return kept.keep(refuse(road, { request, callId, call }, error));
   }
 }
 
@@ -65,15 +75,17 @@ function admissible(road: RoadParts, request: CallRequest, callId: string): Admi
   };
   const identified = identify(key, claims);
   const found = (request.catalog ?? needs.catalog).candidates({ dialect: dialect.name, model: parsed.model, at: startedAt });
-  const candidates = planCall({ parsed, key, candidates: found });
+  const candidates = planCall({ parsed, key, credentials: request.credentials ?? {}, candidates: found });
   const first = candidates[0];
   if (first === undefined)
     throw new BursarError("model_unknown", `No provider serves "${parsed.model}" in the ${dialect.name} dialect.`);
   refuseModel(key, first.canonical);
   refuseWithoutCredentials(first.upstream, request.credentials);
+  const idempotency = idempotencyMark(request);
   return {
     call_id: callId,
     request,
+    ...(idempotency === null ? {} : { idempotency }),
     parsed,
     identified,
     attribution: { ...identified.caller, model: first.canonical },
@@ -103,6 +115,10 @@ const NOT_RECORDED: ReadonlySet<string> = new Set([
   "price_unknown",
   "store_unavailable",
   "request_timeout",
+  "in_progress",
+  "reply_expired",
+  "outcome_unknown",
+  "idempotency_mismatch",
   "internal",
   "upstream_unreachable",
   "upstream_failed",

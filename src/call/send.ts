@@ -152,6 +152,7 @@ async function takeHold(road: RoadParts, call: Admissible, of: { candidate: Cand
       ceiling: bounded.ceiling,
       estimated_input: bounded.estimated_input,
       simulated: candidate.upstream.simulated,
+      ...(call.idempotency === undefined ? {} : { idempotency: call.idempotency }),
     },
   ]);
   if (result === undefined) throw new BursarError("internal", "The ledger did not answer the hold.");

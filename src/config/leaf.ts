@@ -312,3 +312,8 @@ export function notBuilt(feature: string, said: Said) {
       default: "off",
     });
 }
+
+/** A list of names. */
+export function names(said: Said) {
+  return z.array(name(said)).meta({ description: said.about, examples: [`[${said.example}]`] });
+}

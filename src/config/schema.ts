@@ -5,8 +5,7 @@
  */
 import { z } from "zod";
 import type { GroupBy } from "../accounting/budget/budget.js";
-import { matchesGlob } from "../accounting/budget/scope.js";
-import { DIALECT_NAMES } from "../call/needs.js";
+import { key } from "./key-schema.js";
 import * as the from "./leaf.js";
 import { closest } from "./suggest.js";
 
@@ -80,71 +79,13 @@ const provider = () =>
     api_version: the.name({ about: "Azure only: the api-version of every request.", example: "2024-10-21" }).optional(),
   });
 
-const names = (said: the.Said) => z.array(the.name(said)).meta({ description: said.about, examples: [`[${said.example}]`] });
-
 const tiers = () => {
   const models = (difficulty: string) =>
-    names({ about: `Models for ${difficulty} work, in order of preference.`, example: "gpt-4o-mini" }).optional();
+    the.names({ about: `Models for ${difficulty} work, in order of preference.`, example: "gpt-4o-mini" }).optional();
   return z.strictObject({ easy: models("easy"), medium: models("medium"), hard: models("hard") });
 };
 
-/** What a key's `routes` can name: the wire formats that are served over HTTP, and the list of models. */
-export const ROUTE_NAMES: readonly string[] = [...DIALECT_NAMES.filter((name) => name !== "model-call"), "models"];
-
-/** A route or a glob of routes that means at least one. */
-const routeGlob = () => {
-  const said = { about: "A route or a glob of routes.", example: "openai-chat" };
-  return the.leaf(said, { type: "string" }, (value): the.Read<string> => {
-    if (typeof value === "string" && ROUTE_NAMES.some((route) => matchesGlob(value, route))) return { value };
-    const near = typeof value === "string" ? closest(value, ROUTE_NAMES) : null;
-    const suggestion = near === null ? 'Write it such as openai-chat or "openai-*".' : `Did you mean ${near}?`;
-    return { wrong: `${the.shown(value)} means none of the routes ${ROUTE_NAMES.join(", ")}.`, suggestion };
-  });
-};
-
-const fallbacks = () => z.record(z.string(), names({ about: "Models to try, in order.", example: "gpt-4o-mini" }));
-
-const key = () =>
-  z.strictObject({
-    name: the.identifier({ about: "Its name in reports and budgets; unique.", example: "platform" }),
-    token: the.secret({ about: "What clients present; unique. Never shown again.", example: the.reference("PLATFORM_KEY") }),
-    team: the.name({ about: "Team that its calls belong to.", example: "cx" }).nullish(),
-    agent: the.name({ about: "Agent that its calls belong to, whatever they claim.", example: "support-bot" }).nullish(),
-    user: the.name({ about: "User that its calls belong to, whatever they claim.", example: "ada" }).nullish(),
-    models: names({ about: "Models it may use, as globs. Left out: all.", example: '"gpt-4o*"' }).nullish(),
-    routes: z
-      .array(routeGlob())
-      .meta({
-        description: `Routes it may use, as globs: ${ROUTE_NAMES.join(", ")}. Left out: all.`,
-        examples: ['["openai-*", models]'],
-      })
-      .nullish(),
-    tool_uses_max: the
-      .whole(
-        {
-          about:
-            "Most uses of tools that run and bill at the provider, sent with calls that bound none. Left out: hard budgets refuse such calls.",
-          example: "3",
-        },
-        { min: 1, max: 1_000 },
-      )
-      .nullish(),
-    exhausted_status: the.withDefault(
-      the.choice({ about: "HTTP status of a final budget refusal.", example: "402" }, ["402", "429", "403", "400"]),
-      "402",
-    ),
-    attribution: the.withDefault(
-      the.choice({ about: "`headers`: calls may say who they are for. `off`: such claims are ignored.", example: "headers" }, [
-        "off",
-        "headers",
-      ]),
-      "off",
-    ),
-    allow_parameters: names({
-      about: 'Request parameters let through on hard budgets although they are not known to be money-neutral; `"*"`: all.',
-      example: "logit_bias",
-    }).nullish(),
-  });
+const fallbacks = () => z.record(z.string(), the.names({ about: "Models to try, in order.", example: "gpt-4o-mini" }));
 
 const agent = () =>
   z.strictObject({

@@ -8,6 +8,7 @@ import { openVerifier } from "../accounting/ledger/verify.js";
 import { priceAlarms } from "../accounting/price/price-book.js";
 import type { PriceBook } from "../accounting/price/price-row.js";
 import type { CallNeeds, CallObserved, Clock, Dialect, DialectName } from "../call/needs.js";
+import { openReplies } from "../call/replies.js";
 import { openRoad, type Road } from "../call/run-call.js";
 import { agentSettings, type Config } from "../config/config.js";
 import type { LoadOptions } from "../config/load.js";
@@ -186,7 +187,9 @@ export async function openCore(options: AssembleOptions): Promise<Core> {
     if (event.kind === "fault") tell?.(`Call ${event.call_id}: ${event.reason ?? "fault"}`, event.error);
   };
   const needs = callNeedsOf({ clock, ledger, providing, observe });
-  const road = openRoad(needs);
+  const replies = openReplies({ ledger, clock }, () => providing().config.content);
+  await replies.load();
+  const road = openRoad(needs, replies);
   const watch = follow(options, { ledger, clock, current });
   const server = factsOf({ providing, address: () => address, startedAt });
   const verify = (): ReturnType<DeskNeeds["verify"]> => verifyStored(persistence);

@@ -50,7 +50,7 @@ export function statusOf(reply: CallReply, exhausted: number | undefined): numbe
 
 /** Headers of an answer: the provider's that pass through, and Bursar's own figures. */
 export function replyHeaders(reply: CallReply): Record<string, string> {
-  const { figures, model, simulated, warnings, provider_headers } = reply.facts;
+  const { figures, model, simulated, warnings, provider_headers, replayed } = reply.facts;
   const remaining = remainingHeader(figures.remaining);
   return {
     ...(reply.kind === "refused" ? { "content-type": "application/json" } : provider_headers),
@@ -61,6 +61,7 @@ export function replyHeaders(reply: CallReply): Record<string, string> {
     ...(model === null ? {} : { "x-bursar-model": safe(model) }),
     ...(remaining === "" ? {} : { "x-bursar-remaining": remaining }),
     ...(warnings.length === 0 ? {} : { "x-bursar-warning": safe(warnings.join(", ")) }),
+    ...(replayed === true ? { "x-bursar-idempotent-replay": "true" } : {}),
     ...(simulated ? { "x-bursar-simulated": "true" } : {}),
     ...(reply.kind === "refused" ? retryHeaders(reply.error) : {}),
   };

@@ -1,7 +1,7 @@
 import type { Attribution, Budget, Count, Unit } from "../budget/budget.js";
 import type { ErrorCode } from "../errors.js";
 import type { Usage } from "../meter/usage.js";
-import type { OverrunCause, PostOutcome } from "./entry.js";
+import type { IdempotencyMark, OverrunCause, PostOutcome } from "./entry.js";
 
 /** The most an attempt may cost until it is extended or posted. */
 export interface Ceiling {
@@ -24,6 +24,7 @@ export interface HoldCommand {
   readonly ceiling: Ceiling;
   readonly estimated_input: number;
   readonly simulated?: boolean;
+  readonly idempotency?: IdempotencyMark;
 }
 
 /** Set more aside for an attempt that is running. All or none; refusal leaves the hold as it was. */

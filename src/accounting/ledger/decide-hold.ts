@@ -139,6 +139,7 @@ export function decideHold(state: State, command: HoldCommand, using: DecideWith
     over: over.length > 0 ? over : undefined,
     simulated: command.simulated === true ? true : undefined,
     estimated_input: command.estimated_input,
+    idempotency: command.idempotency,
   };
   return { entries: [entry], path };
 }

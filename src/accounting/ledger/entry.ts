@@ -38,6 +38,12 @@ export interface CeilingJson {
   readonly output_tokens: number;
 }
 
+/** That a call came with an Idempotency-Key: SHA-256 in hex of the key (with its owner's name) and of the request. */
+export interface IdempotencyMark {
+  readonly key: string;
+  readonly body: string;
+}
+
 /** Money was set aside for an attempt. */
 export interface HeldEntry extends EntryBase {
   readonly type: "call.held";
@@ -55,6 +61,7 @@ export interface HeldEntry extends EntryBase {
   readonly simulated?: true;
   /** Input tokens before the safety factor; calibration learns from it. */
   readonly estimated_input: number;
+  readonly idempotency?: IdempotencyMark;
 }
 
 /** More was set aside for an attempt that is running. */
