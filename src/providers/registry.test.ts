@@ -37,6 +37,15 @@ test("each kind speaks its dialects and no other", () => {
   expect(PROVIDER_KINDS.map((kind) => [kind.kind, Object.keys(kind.paths)])).toEqual([
     ["openai", Object.keys(OPENAI_PATHS)],
     ["anthropic", Object.keys(ANTHROPIC_PATHS)],
+    ["gemini", Object.keys(GEMINI_PATHS)],
+    ["azure", Object.keys(OPENAI_PATHS)],
+    ["openrouter", Object.keys(OPENAI_PATHS)],
+    ["groq", ["openai-chat", "openai-responses"]],
+    ["deepseek", ["openai-chat"]],
+    ["mistral", ["openai-chat", "openai-embeddings"]],
+    ["xai", ["openai-chat", "openai-responses", "openai-completions"]],
+    ["ollama", Object.keys(OPENAI_PATHS)],
+    ["vllm", Object.keys(OPENAI_PATHS)],
     ["openai-compatible", Object.keys(OPENAI_PATHS)],
     ["simulated", [OPENAI_PATHS, ANTHROPIC_PATHS, GEMINI_PATHS].flatMap(Object.keys)],
   ]);

@@ -6,15 +6,17 @@ import { BursarError } from "../accounting/errors.js";
 import type { Clock, DialectName, Upstream } from "../call/needs.js";
 import type { ProviderSettings } from "../config/config.js";
 import { ANTHROPIC } from "./anthropic/kind.js";
+import { AZURE } from "./azure/kind.js";
+import { GEMINI } from "./gemini/kind.js";
 import { type HttpLimits, openHttpUpstream } from "./http.js";
 import { OPENAI } from "./openai/kind.js";
-import { OPENAI_COMPATIBLE } from "./openai-compatible/kinds.js";
+import { COMPATIBLE_KINDS } from "./openai-compatible/kinds.js";
 import type { OpenProvider, ProviderKind } from "./provider.js";
 import { SIMULATED } from "./simulated/kind.js";
 import { openSimulated } from "./simulated/open-simulated.js";
 
 /** Every kind of provider. A new one is one more entry. */
-export const PROVIDER_KINDS: readonly ProviderKind[] = [OPENAI, ANTHROPIC, OPENAI_COMPATIBLE, SIMULATED];
+export const PROVIDER_KINDS: readonly ProviderKind[] = [OPENAI, ANTHROPIC, GEMINI, AZURE, ...COMPATIBLE_KINDS, SIMULATED];
 
 /** What opening a provider needs besides its settings. */
 export interface ProviderNeeds {

@@ -74,14 +74,14 @@ function readHead(reading: Reading, chunk: Fields): void {
   if (typeof chunk.created === "number" && chunk.created > 0) reading.created ??= chunk.created;
 }
 
-/** Usage of a chunk, if it has any. It is final when no choice is left open. */
-function readChunkUsage(reading: Reading, chunk: Fields, last: boolean): void {
+/** Usage of a chunk, if it has any. It is final once every choice has finished, wherever it stands. */
+function readChunkUsage(reading: Reading, chunk: Fields): void {
   const told = usageOf(chunk, reading.quirks);
   if (told === null) return;
   if (reading.terminal) reading.usage.flag("usage_after_end");
   const metered = reading.meter.tokens;
   reading.usage.take(openAiUsage(told, { metered, service_tier: chunk.service_tier }));
-  if (last || [...reading.choices.values()].every((finished) => finished)) reading.usage.close();
+  if (reading.choices.size > 0 && [...reading.choices.values()].every((finished) => finished)) reading.usage.close();
 }
 
 /** Takes `"usage":null` out of a chunk for a client that did not ask for usage. */
@@ -142,7 +142,7 @@ function readEvent(reading: Reading, raw: Uint8Array): Uint8Array | null {
   readHead(reading, chunk);
   readChoices(reading, choices);
   if (json.repaired) reading.usage.take({ ok: false, why: "nan" });
-  else readChunkUsage(reading, chunk, choices.length === 0);
+  else readChunkUsage(reading, chunk);
   reading.error ??= errorWord(chunk.error) ?? (event === "error" ? errorWord(chunk) : null);
   if (reading.terminal) {
     reading.usage.flag("event_after_end");

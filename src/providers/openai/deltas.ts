@@ -24,9 +24,26 @@ function meterCall(meter: OutputMeter, call: unknown): void {
   meterText(meter, call.input);
 }
 
+/**
+ * Meters content, which some servers also write as parts: text, and thinking that holds texts of its own
+ * (https://docs.mistral.ai/capabilities/reasoning, read November 2026).
+ */
+function meterContent(meter: OutputMeter, content: unknown): void {
+  meterText(meter, content);
+  if (!Array.isArray(content)) return;
+  for (const part of content) {
+    if (!isObject(part)) continue;
+    meterText(meter, part.text);
+    meterText(meter, part.thinking);
+    if (Array.isArray(part.thinking)) {
+      for (const thought of part.thinking) if (isObject(thought)) meterText(meter, thought.text);
+    }
+  }
+}
+
 /** Meters a `delta` of a chunk or a `message` of a whole reply: text, reasoning, refusal, tool calls, audio. */
 export function meterMessage(meter: OutputMeter, message: Fields): void {
-  meterText(meter, message.content);
+  meterContent(meter, message.content);
   meterText(meter, message.reasoning_content);
   meterText(meter, message.reasoning);
   meterText(meter, message.refusal);
