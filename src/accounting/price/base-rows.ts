@@ -190,10 +190,18 @@ export interface BaseProvider {
   readonly owns: MatchLogic | null;
 }
 
+/** Bare names of a provider's own that the data's rule leaves out: those of Embeddings and of legacy Completions. */
+const ALSO_OWNS: Readonly<Record<string, readonly MatchLogic[]>> = {
+  openai: ["text-embedding-3-", "text-embedding-ada-", "text-davinci-", "davinci-002", "babbage-002"].map((name) => ({
+    starts_with: name,
+  })),
+};
+
 /** The data of a provider by Bursar's name, or null. */
 export function baseProvider(provider: string): BaseProvider | null {
   const id = DATA_NAMES[provider] ?? provider;
   const found = findProvider({ providerId: id });
   if (found === undefined || found.id !== id) return null;
-  return { models: found.models, owns: found.model_match ?? null };
+  const owns = [...(found.model_match === undefined ? [] : [found.model_match]), ...(ALSO_OWNS[provider] ?? [])];
+  return { models: found.models, owns: owns.length === 0 ? null : { or: owns } };
 }

@@ -61,6 +61,8 @@ test("a snapshot with its own price keeps it", () => {
 test("bare names find their provider", () => {
   expect(book.providerOf("gpt-4o")).toBe("openai");
   expect(book.providerOf("o3-mini")).toBe("openai");
+  expect(book.providerOf("text-embedding-3-small")).toBe("openai");
+  expect(book.providerOf("text-embedding-004")).not.toBe("openai");
   expect(book.providerOf("claude-sonnet-5")).toBe("anthropic");
   expect(book.providerOf("gemini-2.5-flash")).toBe("gemini");
   expect(book.providerOf("google/gemini-2.5-flash")).toBe("gemini");
