@@ -19,6 +19,7 @@ import {
   textField,
 } from "../request-fields.js";
 import { openAiMessages } from "./messages.js";
+import { isDearerTier } from "./service-tier.js";
 import { targetModel } from "./target-model.js";
 
 /** Read here, or without effect on the bill. `store` is free; log probabilities and penalties do not change the price. */
@@ -61,9 +62,6 @@ const NEUTRAL: ReadonlySet<string> = new Set([
 
 /** Most answers that one request may ask for. Source: the API reference's bound of `n`. */
 const CHOICES_MAX = 128;
-
-/** Tiers that cost no more than the standard price, or are it. */
-const TIERS_NOT_DEARER: ReadonlySet<string> = new Set(["auto", "default", "flex", "scale", "standard", "batch"]);
 
 /** The client's cap, by either name. Two different ones contradict each other. */
 function outputCap(fields: Fields): number | null {
@@ -114,7 +112,7 @@ function tools(body: Uint8Array, fields: Fields, ranges: readonly Field[]): read
 function dearFields(fields: Fields, tier: string | null): string[] {
   const { modalities } = fields;
   const speaks = Array.isArray(modalities) && modalities.some((modality) => modality !== "text");
-  return [...(speaks ? ["modalities"] : []), ...(tier !== null && !TIERS_NOT_DEARER.has(tier) ? ["service_tier"] : [])];
+  return [...(speaks ? ["modalities"] : []), ...(tier !== null && isDearerTier(tier) ? ["service_tier"] : [])];
 }
 
 /** Output that the stream does not show as it is billed: reasoning, and rejected tokens of a prediction. */
