@@ -3,11 +3,13 @@ import { anthropicCountTokensDialect } from "./anthropic/count-tokens.js";
 import { anthropicMessagesDialect } from "./anthropic/wire.js";
 import { openAiCompletions } from "./openai/completions/wire.js";
 import { openAiEmbeddings } from "./openai/embeddings/wire.js";
+import { openAiResponses } from "./openai/responses/wire.js";
 import { openAiChat } from "./openai/wire.js";
 
 /** Every wire format there is, one line each. */
 const ALL: readonly Dialect[] = [
   openAiChat,
+  openAiResponses,
   openAiCompletions,
   openAiEmbeddings,
   anthropicMessagesDialect,
