@@ -3,7 +3,10 @@
  * trusted for it. Money path: fails closed — what cannot be read is refused, never guessed.
  */
 import type { Attribution } from "../accounting/budget/budget.js";
-import { BursarError } from "../accounting/errors.js";
+import { baggageOf, claimed, claimsAnything, stepOf, traceId } from "./claim-headers.js";
+import { claimedTags, portkeyUser } from "./claim-tags.js";
+import { codingAgent } from "./coding-agent.js";
+import { readName } from "./name.js";
 
 /** What a key stands for. Found by the surface from the credential. */
 export interface KeyIdentity {
@@ -42,113 +45,53 @@ export interface Identified {
   readonly warnings: readonly string[];
 }
 
-/** Longest name, in characters; longer ones are refused, not cut. */
-export const NAME_MAX = 256;
-const TAGS_MAX = 32;
+/** Agent of a call that names none. */
+const UNATTRIBUTED = "unattributed";
 
-type Claim = "agent" | "parent" | "task" | "session" | "user" | "task_type";
-
-/** Spellings of the same claim in the field, first one present wins (4-wire: Who is calling). */
-const SPELLINGS: Readonly<Record<Claim, readonly string[]>> = {
-  agent: ["x-bursar-agent", "x-claude-code-agent-id"],
-  parent: ["x-bursar-parent"],
-  task: ["x-bursar-task"],
-  session: ["x-bursar-session", "x-claude-code-session-id", "session_id", "x-litellm-session-id", "helicone-session-id"],
-  user: ["x-bursar-user", "x-litellm-end-user-id", "helicone-user-id"],
-  task_type: ["x-bursar-task-type"],
-};
-
-/** A name as a claim gives it: trimmed, 1 to 256 characters, no control characters. Throws `invalid_request`. */
-export function readName(value: string, what: string): string {
-  const name = value.trim().toWellFormed();
-  if (name.length === 0) throw new BursarError("invalid_request", `The ${what} is empty; leave it out or give it a name.`);
-  if (name.length > NAME_MAX) {
-    throw new BursarError("invalid_request", `The ${what} has ${name.length} characters; at most ${NAME_MAX} are accepted.`);
-  }
-  for (let index = 0; index < name.length; index++) {
-    const code = name.charCodeAt(index);
-    if (code < 0x20 || (code >= 0x7f && code <= 0x9f)) {
-      throw new BursarError("invalid_request", `The ${what} contains a control character (code ${code}); remove it.`);
-    }
-  }
-  return name;
+/** Text that a body may leave out or leave blank. */
+function inBody(value: string | null | undefined, what: string): string | undefined {
+  return typeof value === "string" && value.trim() !== "" ? readName(value, what) : undefined;
 }
 
-function claimed(headers: AttributionClaims["headers"], claim: Claim): string | undefined {
-  for (const spelling of SPELLINGS[claim]) {
-    const value = headers[spelling];
-    if (value !== undefined && value.trim() !== "") return readName(value, spelling);
-  }
-  return undefined;
-}
-
-/** The trace id of a W3C `traceparent`, or undefined. Source: https://www.w3.org/TR/trace-context/#traceparent-header */
-function traceId(headers: AttributionClaims["headers"]): string | undefined {
-  const match = /^[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}/.exec(headers.traceparent ?? "");
-  return match?.[1] === "0".repeat(32) ? undefined : match?.[1];
-}
-
-/** Tags of `x-bursar-tags: a=b,c=d` and the same list of `x-litellm-tags` (names without a value get `true`). */
-function readTags(claims: AttributionClaims): Record<string, string> {
-  const tags: Record<string, string> = Object.create(null) as Record<string, string>;
-  for (const [name, value] of Object.entries(claims.body_tags ?? {}))
-    tags[readName(name, "tag")] = readName(value, `tag ${name}`);
-  for (const header of ["x-litellm-tags", "x-bursar-tags"]) {
-    for (const pair of (claims.headers[header] ?? "").split(",")) {
-      if (pair.trim() === "") continue;
-      const equals = pair.indexOf("=");
-      const name = readName(equals < 0 ? pair : pair.slice(0, equals), "tag");
-      tags[name] = equals < 0 ? "true" : readName(pair.slice(equals + 1), `tag ${name}`);
-    }
-  }
-  for (const [header, value] of Object.entries(claims.headers)) {
-    if (header.startsWith("helicone-property-"))
-      tags[readName(header.slice("helicone-property-".length), "tag")] = readName(value, header);
-  }
-  const count = Object.keys(tags).length;
-  if (count > TAGS_MAX) throw new BursarError("invalid_request", `The call has ${count} tags; at most ${TAGS_MAX} are accepted.`);
-  return tags;
-}
-
-function readStep(headers: AttributionClaims["headers"]): number | undefined {
-  const text = headers["x-bursar-step"];
-  if (text === undefined) return undefined;
-  const step = Number(text);
-  if (!/^\d{1,9}$/.test(text.trim()) || !Number.isSafeInteger(step)) {
-    throw new BursarError(
-      "invalid_request",
-      `x-bursar-step is ${JSON.stringify(text)}; it takes a whole number from 0 to 999999999.`,
-    );
-  }
-  return step;
-}
-
-/** Joins what the key says with what the request claims. A claim never replaces what the key fixes. */
-export function identify(key: KeyIdentity, claims: AttributionClaims): Identified {
-  const fixed = { key: key.name, team: key.team, user: key.user };
-  if (!key.trusts_attribution) {
-    const ignored = Object.values(SPELLINGS).some((names) => names.some((name) => claims.headers[name] !== undefined));
-    const warnings = ignored || claims.path_agent !== undefined ? ["attribution_ignored"] : [];
-    return { caller: compact({ ...fixed, agent: key.agent ?? "unattributed" }), warnings };
-  }
+/** Who and what a trusted request says it is. Throws `invalid_request` on what cannot be read. */
+function claimsOf(key: KeyIdentity, claims: AttributionClaims): Loose {
   const { headers } = claims;
   const fromPath = claims.path_agent === undefined ? undefined : readName(claims.path_agent, "agent in the path");
-  const session = claimed(headers, "session");
-  const tags = readTags(claims);
-  const bodyUser =
-    typeof claims.body_user === "string" && claims.body_user.trim() !== "" ? readName(claims.body_user, "user") : undefined;
-  const caller = compact({
-    ...fixed,
-    agent: key.agent ?? claimed(headers, "agent") ?? fromPath ?? "unattributed",
-    user: key.user ?? claimed(headers, "user") ?? bodyUser,
+  const client = codingAgent(headers, fromPath);
+  const subAgent = client?.named === true ? client.agent : undefined;
+  const baggage = baggageOf(headers);
+  const agent = claimed(headers, "agent") ?? subAgent ?? inBody(baggage.get("gen_ai.agent.name"), "gen_ai.agent.name");
+  const known = agent ?? fromPath ?? client?.agent;
+  const startedBy = known === subAgent ? client?.parent : undefined;
+  const session =
+    claimed(headers, "session") ??
+    client?.session ??
+    inBody(claims.body_session, "session in the body") ??
+    inBody(baggage.get("gen_ai.conversation.id"), "gen_ai.conversation.id");
+  return {
+    agent: key.agent ?? known,
+    user: key.user ?? claimed(headers, "user") ?? portkeyUser(headers) ?? inBody(claims.body_user, "user"),
     task: claimed(headers, "task") ?? session ?? traceId(headers),
     task_type: claimed(headers, "task_type"),
-    parent_agent: claimed(headers, "parent"),
+    parent_agent: claimed(headers, "parent") ?? (key.agent === undefined ? startedBy : undefined),
     session,
-    step: readStep(headers),
-    tags: Object.keys(tags).length > 0 ? tags : undefined,
-  });
-  return { caller, warnings: [] };
+    step: stepOf(headers),
+    tags: claimedTags(headers, claims.body_tags ?? {}),
+  };
+}
+
+/**
+ * Joins what the key says with what the request claims. A claim never replaces what the key fixes; without one the agent
+ * is the coding agent whose client it is, else `unattributed`.
+ */
+export function identify(key: KeyIdentity, claims: AttributionClaims): Identified {
+  const fixed = { key: key.name, team: key.team, user: key.user, agent: key.agent };
+  if (!key.trusts_attribution) {
+    const ignored = claimsAnything(claims.headers) || claims.path_agent !== undefined;
+    return { caller: compact({ ...fixed, agent: key.agent ?? UNATTRIBUTED }), warnings: ignored ? ["attribution_ignored"] : [] };
+  }
+  const said = claimsOf(key, claims);
+  return { caller: compact({ ...fixed, ...said, agent: said.agent ?? UNATTRIBUTED }), warnings: [] };
 }
 
 type Loose = { [K in keyof Omit<Attribution, "model">]?: Attribution[K] | undefined };
