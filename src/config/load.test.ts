@@ -76,6 +76,7 @@ test("without a file a key in the environment makes its provider real, and every
   expect(config.serving).toEqual([
     { provider: "openai", mode: "simulated", why: "OPENAI_API_KEY is not set" },
     { provider: "anthropic", mode: "real", why: "ANTHROPIC_API_KEY is set" },
+    { provider: "gemini", mode: "simulated", why: "GEMINI_API_KEY is not set" },
   ]);
   expect(config.providers.map(({ name, kind }) => [name, kind])).toEqual([
     ["anthropic", "anthropic"],
@@ -93,6 +94,19 @@ test("without a file a key in the environment makes its provider real, and every
     timezone: config.timezone,
   });
   expect(JSON.stringify(config.providers)).not.toContain("hidden");
+});
+
+test("without a file every hosted provider is real whose key is in the environment; Azure also needs its address", () => {
+  const config = load({ GEMINI_API_KEY: "g", GROQ_API_KEY: "q", AZURE_OPENAI_API_KEY: "a" });
+  expect(config.providers.map(({ kind }) => kind)).toEqual(["gemini", "groq", "simulated"]);
+  expect(config.serving.map(({ provider, mode }) => `${provider} ${mode}`)).toEqual([
+    "openai simulated",
+    "anthropic simulated",
+    "gemini real",
+    "groq real",
+  ]);
+  const azure = load({ AZURE_OPENAI_API_KEY: "a", AZURE_OPENAI_ENDPOINT: "https://unit.openai.azure.com" });
+  expect(azure.providers[0]).toMatchObject({ name: "azure", kind: "azure", base_url: "https://unit.openai.azure.com" });
 });
 
 test("J21: beyond loopback nothing starts without a file, nor without a secret that is one", () => {

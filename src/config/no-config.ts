@@ -21,10 +21,21 @@ export interface NoConfigOptions {
 /** Name of the simulated provider that serves every model whose own provider has no key. */
 export const SIMULATED_PROVIDER = "sim";
 
-const PROVIDERS = ["openai", "anthropic"] as const;
+/** Whose models are simulated as long as their key is not there. */
+const PLAYED = ["openai", "anthropic", "gemini"] as const;
+type Hosted = keyof typeof KEY_VARIABLES;
 
-function hasKey(env: Env, provider: (typeof PROVIDERS)[number]): boolean {
-  return (env[KEY_VARIABLES[provider]] ?? "").trim() !== "";
+function isSet(env: Env, variable: string): boolean {
+  return (env[variable] ?? "").trim() !== "";
+}
+
+/** Where an Azure resource is reached; without it its key alone is of no use. Microsoft's own SDKs read the same variable. */
+const AZURE_ENDPOINT = "AZURE_OPENAI_ENDPOINT";
+
+/** Providers whose key is in the environment. */
+function realOnes(env: Env): readonly Hosted[] {
+  const hosted = Object.keys(KEY_VARIABLES) as Hosted[];
+  return hosted.filter((name) => isSet(env, KEY_VARIABLES[name]) && (name !== "azure" || isSet(env, AZURE_ENDPOINT)));
 }
 
 function systemZone(): string {
@@ -33,9 +44,10 @@ function systemZone(): string {
 }
 
 function textOf(env: Env): string {
-  const real = PROVIDERS.filter((name) => hasKey(env, name)).map(
-    (name) => `  ${name}: { api_key: "\${${KEY_VARIABLES[name]}}" }`,
-  );
+  const real = realOnes(env).map((name) => {
+    const address = name === "azure" ? `, base_url: "\${${AZURE_ENDPOINT}}"` : "";
+    return `  ${name}: { api_key: "\${${KEY_VARIABLES[name]}}"${address} }`;
+  });
   return [
     "version: 1",
     `timezone: ${systemZone()}`,
@@ -63,9 +75,11 @@ export function noConfig(options: NoConfigOptions): Config {
   }
   const read = readConfig(textOf(env), { file: "built in", path: null, data, env, laid });
   if ("problems" in read) throw new ConfigInvalid(read.problems);
-  const serving = PROVIDERS.map((provider): Serving => {
+  const real = realOnes(env);
+  const shown = [...PLAYED, ...real.filter((name) => !(PLAYED as readonly Hosted[]).includes(name))];
+  const serving = shown.map((provider): Serving => {
     const variable = KEY_VARIABLES[provider];
-    if (hasKey(env, provider)) return { provider, mode: "real", why: `${variable} is set` };
+    if (real.includes(provider)) return { provider, mode: "real", why: `${variable} is set` };
     return { provider, mode: "simulated", why: `${variable} is not set` };
   });
   const identity = { name: "local", trusts_attribution: true };
