@@ -69,7 +69,7 @@ export interface Replayed {
 
 /** Runs pieces of a stream through a dialect's splitter and reader to a normal end. */
 export function replay(dialect: Dialect, request: ParsedRequest, pieces: readonly Uint8Array[]): Replayed {
-  const splitter = dialect.splitter(1 << 20);
+  const splitter = dialect.splitter(1 << 20, request);
   const reader = dialect.reader(request);
   const out: Uint8Array[] = [];
   const forward = (raw: Uint8Array): void => {

@@ -70,6 +70,10 @@ export function settleStream(options: {
   return pipe.readable;
 }
 
+function errorBytes({ attempt, reader }: Pump, error: BursarError): Uint8Array {
+  return reader.failing?.(error, attempt.call_id) ?? attempt.dialect.errorEvent(error, attempt.call_id);
+}
+
 async function run(pump: Pump): Promise<void> {
   const { needs, attempt } = pump;
   try {
@@ -85,7 +89,7 @@ async function run(pump: Pump): Promise<void> {
       error instanceof BursarError
         ? error
         : new BursarError("internal", `Bursar failed while streaming call ${attempt.call_id}.`);
-    await pump.pipe.push(attempt.dialect.errorEvent(told, attempt.call_id));
+    await pump.pipe.push(errorBytes(pump, told));
   }
 }
 
@@ -235,7 +239,6 @@ async function finish(pump: Pump, end: End): Promise<void> {
   const cost = await settle(needs, attempt, outcomeOf(pump, end));
   if (pipe.left) return;
   if (end.kind === "cut") await pipe.push(pump.ending ?? reader.cut(figuresOf(attempt, cost, CUT_REASON)));
-  else if (end.kind === "failed")
-    await pipe.push(attempt.dialect.errorEvent(errorOfFailure(end.failure, attempt.candidate.provider), attempt.call_id));
+  else if (end.kind === "failed") await pipe.push(errorBytes(pump, errorOfFailure(end.failure, attempt.candidate.provider)));
   else await pipe.push(reader.closing(figuresOf(attempt, cost)));
 }

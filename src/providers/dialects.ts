@@ -1,6 +1,8 @@
 import type { Dialect, DialectName } from "../call/needs.js";
 import { anthropicCountTokensDialect } from "./anthropic/count-tokens.js";
 import { anthropicMessagesDialect } from "./anthropic/wire.js";
+import { geminiBatchEmbed, geminiEmbed } from "./gemini/embed.js";
+import { geminiCountTokens, geminiGenerate } from "./gemini/wire.js";
 import { openAiCompletions } from "./openai/completions/wire.js";
 import { openAiEmbeddings } from "./openai/embeddings/wire.js";
 import { openAiResponses } from "./openai/responses/wire.js";
@@ -14,6 +16,10 @@ const ALL: readonly Dialect[] = [
   openAiEmbeddings,
   anthropicMessagesDialect,
   anthropicCountTokensDialect,
+  geminiGenerate,
+  geminiCountTokens,
+  geminiEmbed,
+  geminiBatchEmbed,
 ];
 
 /** Wire formats by name. */
