@@ -93,8 +93,14 @@ function costOfRuns(needs: CallNeeds, attempt: Attempt, of: { parts: readonly Us
     flags.add(`ran:${ran.id}`);
     return { counts, row: ran, ...(service_tier === undefined ? {} : { service_tier }) };
   });
-  const one = priced.every((part) => part.row.id === row.id);
-  return { nano: costOfParts(priced), row, price_id: one ? row.id : null, flags: one ? [] : [...flags] };
+  const nano = costOfParts(priced);
+  const first = priced[0]?.row ?? row;
+  // One model ran it all, if not the one that the reply names.
+  if (priced.every((part) => part.row.id === first.id)) {
+    const unknown = [...flags].filter((flag) => flag.startsWith("price_unknown"));
+    return { nano, row: first, price_id: first.id, flags: unknown };
+  }
+  return { nano, row, price_id: null, flags: [...flags] };
 }
 
 function computedCost(needs: CallNeeds, attempt: Attempt, usage: Usage): Cost {
