@@ -35,3 +35,13 @@ export function refuseWithoutCredentials(upstream: Upstream, credentials: Readon
     `key as x-bursar-key and the provider's own as Authorization: Bearer … or x-api-key, or set providers.${upstream.name}.api_key.`;
   throw new BursarError("unauthorized", message, { provider: upstream.name });
 }
+
+/** Refuses a call that asks to be sent to several providers at once: only one of them would be admitted. Throws BursarError `not_built`. */
+export function refuseHedging(headers: Readonly<Record<string, string>>): void {
+  const asked = headers["x-bursar-hedge"];
+  if (asked === undefined || asked.trim().toLowerCase() === "off") return;
+  throw new BursarError(
+    "not_built",
+    "Hedged calls are not served. Leave out x-bursar-hedge; fallbacks: in bursar.yaml tries models in turn.",
+  );
+}

@@ -11,7 +11,7 @@ import type { Admissible, CallRequest, Covering, RoadParts } from "./admissible.
 import { idempotencyMark, NOT_KEPT, recall } from "./idempotency.js";
 import { type AttributionClaims, identify } from "./identify.js";
 import type { CallNeeds } from "./needs.js";
-import { refuseModel, refuseRoute, refuseWithoutCredentials } from "./permitted.js";
+import { refuseHedging, refuseModel, refuseRoute, refuseWithoutCredentials } from "./permitted.js";
 import { planCall } from "./plan.js";
 import { openReplies, type Replies } from "./replies.js";
 import type { CallReply, ReplyFacts } from "./reply.js";
@@ -65,6 +65,7 @@ function admissible(road: RoadParts, request: CallRequest, callId: string): Admi
   const { key, dialect } = request;
   const startedAt = needs.clock.now();
   refuseRoute(key, dialect.name);
+  refuseHedging(request.headers);
   const parsed = dialect.read(request.body, request.target);
   const claims: AttributionClaims = {
     headers: request.headers,

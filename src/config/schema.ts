@@ -339,6 +339,7 @@ export function configSchema() {
         },
         {},
       ),
+      hedge: the.notBuilt("hedged calls", { about: "A slow call is sent to a second provider as well.", example: "off" }),
       keys: part(lists.keys, { about: "Who may call, and for whom.", example: `[${keyExample}]` }, []),
       agents: part(
         lists.agents,

@@ -1,10 +1,14 @@
-// Cases A5 to A9 of the adversarial list: admission at the edge of a budget.
+// Cases A5 to A9, A13 and A14 of the adversarial list: admission at the edge of a budget, and past its wording.
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import type { Unit } from "../../src/accounting/budget/budget.js";
+import { matchesModel } from "../../src/accounting/budget/scope.js";
+import type { Candidate } from "../../src/call/needs.js";
 import { readConfig } from "../../src/config/read-config.js";
+import { openCatalog } from "../../src/surfaces/catalog.js";
 import { budget, caller, ceiling, threeLevels } from "../ledger-fixtures.js";
-import { openSimulatedRoad, type SimulatedRoad } from "../simulated-road.js";
+import { completion, openTestRoad, whole } from "../road-fixtures.js";
+import { openSimulatedRoad, postedNano, type SimulatedRoad } from "../simulated-road.js";
 
 const ASK = { model: "gpt-4o", max_tokens: 100, messages: [{ role: "user", content: "Say something." }] };
 const STEER = { "x-sim-input-tokens": "4", "x-sim-output-tokens": "2", "x-bursar-agent": "a" };
@@ -140,4 +144,83 @@ test.each([
   "99999999999999999999",
 ])("A9: %s is no amount of dollars", (text) => {
   expect(limitOf(`, limit: { usd: ${text} }`)).toMatch(/^4:\d+ .*usd/);
+});
+
+const SPELLINGS = [
+  "gpt-4o",
+  "GPT-4o",
+  " gpt-4o ",
+  "openai/gpt-4o",
+  "OpenAI/GPT-4o",
+  "gpt-4o-2024-08-06",
+  // A snapshot with a price of its own is the same model to whoever limits it.
+  "gpt-4o-2024-05-13",
+  "openai/gpt-4o-2024-05-13",
+];
+
+test.each(SPELLINGS)("A13: an exhausted budget of one model refuses it as %j as well", async (model) => {
+  const at = await openSimulatedRoad({ budgets: [budget({ name: "dear", limit: 0n, match: { model: "gpt-4o" } })] });
+  const reply = await at.call({ ...ASK, model }, STEER);
+  expect(reply).toMatchObject({ kind: "refused", error: { code: "budget_exceeded", details: { budget: "dear" } } });
+  expect(at.simulator.bill().calls).toBe(0);
+  expect((await at.call({ ...ASK, model: "gpt-4o-mini" }, STEER)).kind).toBe("whole");
+});
+
+test("A13: a budget per model has one account for all spellings of it", async () => {
+  // The provider itself does not take another case.
+  const taken = SPELLINGS.filter((model) => model === model.toLowerCase());
+  const limit = BigInt(taken.length);
+  const at = await openSimulatedRoad({ budgets: [budget({ name: "each", limit, unit: "requests", per: ["model"] })] });
+  for (const model of taken) expect(await at.call({ ...ASK, model }, STEER)).toMatchObject({ kind: "whole", status: 200 });
+  const accounts = [...at.ledger.state().accounts.values()];
+  expect(accounts.map(({ group, used }) => [group, used])).toEqual([[["openai/gpt-4o"], limit]]);
+  for (const model of SPELLINGS) expect(await at.call({ ...ASK, model }, STEER)).toMatchObject({ kind: "refused" });
+});
+
+test.each([
+  ["claude-sonnet-4-5", "anthropic/claude-sonnet-4-5-20250929"],
+  ["claude-sonnet-4-5", "anthropic/claude-sonnet-4-5@20250929"],
+  ["Anthropic/Claude-Sonnet-4-5", "anthropic/claude-sonnet-4-5-latest"],
+  ["gpt-4o", "openai/gpt-4o-2024-05-13"],
+])("A13: the selector %s covers %s", (selector, canonical) => {
+  expect(matchesModel(selector, canonical)).toBe(true);
+});
+
+test.each([
+  ["gpt-4o", "openai/gpt-4o-mini"],
+  ["gpt-4o", "openai/gpt-4o-mini-2024-07-18"],
+  ["gpt-4o-2024-05-13", "openai/gpt-4o"],
+  ["claude-sonnet-4", "anthropic/claude-sonnet-4-5-20250929"],
+])("A13: the selector %s is not stretched to %s", (selector, canonical) => {
+  expect(matchesModel(selector, canonical)).toBe(false);
+});
+
+test("A13: a key that may use one model may use its snapshots, and nothing else", async () => {
+  const at = await openSimulatedRoad({ budgets: [] });
+  const key = { name: "k", trusts_attribution: true, models: ["gpt-4o"] };
+  expect((await at.call({ ...ASK, model: "gpt-4o-2024-05-13" }, STEER, { key })).kind).toBe("whole");
+  const other = await at.call({ ...ASK, model: "gpt-4o-mini" }, STEER, { key });
+  expect(other).toMatchObject({ kind: "refused", error: { code: "model_not_allowed" } });
+});
+
+test("A14: a free model that fails does not lead to its paid fallback past an exhausted budget", async () => {
+  const at = await openTestRoad({
+    budgets: [budget({ name: "paid", limit: 0n })],
+    script: ({ model }) => (model === "llama3" ? whole(500, {}) : whole(200, completion(9, 2))),
+  });
+  const query = { dialect: "openai-chat" as const, model: "gpt-4o", at: Date.now() };
+  const { upstream } = at.needs.catalog.candidates(query)[0] as Candidate;
+  const upstreams = new Map([["openai-chat" as const, upstream]]);
+  at.needs.catalog = openCatalog({
+    prices: at.needs.prices,
+    providers: [
+      { name: "local", kind: "openai-compatible", free: true, upstreams },
+      { name: "openai", kind: "openai", free: false, upstreams },
+    ],
+    fallbacks: [{ model: "local/llama3", fallbacks: ["gpt-4o"] }],
+  });
+  const reply = await at.call({ ...ASK, model: "local/llama3" });
+  expect(reply).toMatchObject({ kind: "refused", error: { code: "budget_exceeded", details: { budget: "paid" } } });
+  expect(at.requests.map(({ model }) => model)).toEqual(["llama3"]);
+  expect(await postedNano(at.ledger)).toBe(0n);
 });

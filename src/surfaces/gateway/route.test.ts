@@ -38,6 +38,11 @@ test("routes of providers that are not served are refused by name and never reac
   expect(kind("GET", "/v1/responses/resp_1")).toBe("not_built");
   expect(kind("POST", "/v1beta/models/gemini-2.5-pro:batchGenerateContent")).toBe("not_built");
   expect(kind("POST", "/v1/images/generations")).toBe("not_built");
+  expect(kind("GET", "/v1/realtime?model=gpt-realtime")).toBe("not_built");
+  expect(kind("GET", "/openai/realtime")).toBe("not_built");
+  expect(kind("GET", "/ws/google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateContent")).toBe("not_built");
+  expect(kind("POST", "/v1/batches")).toBe("not_built");
+  expect(kind("POST", "/v1/messages/batches")).toBe("not_built");
   expect(kind("GET", "/v1/whatever")).toBe("route_unknown");
   expect(kind("GET", "/v1/chat/completions")).toBe("method_not_allowed");
   expect(kind("POST", "/agents/x/api/v1/status")).toBe("route_unknown");

@@ -50,7 +50,8 @@ const MODELS = /^\/(?:(?:openai\/)?(v1|v1beta)\/)?models(?:\/(.+?))?\/?$/;
 const NOT_BUILT: readonly (readonly [RegExp, string, DialectName])[] = [
   [/^\/v1\/responses\//, "reading, deleting and compacting stored responses", "openai-responses"],
   [/^\/v1\/(files|batches|uploads)(\/|$)/, "files and batches", "openai-chat"],
-  [/^\/v1\/realtime(\/|$)/, "realtime sessions", "openai-chat"],
+  [/^\/(openai\/)?(v1\/)?realtime(\/|$)/, "realtime sessions", "openai-chat"],
+  [/^\/ws\/google\.ai\.generativelanguage\./, "Gemini live sessions", "gemini-generate"],
   [
     /^\/v1\/(images|audio|moderations|fine_tuning|assistants|threads|vector_stores|videos|conversations|containers)(\/|$)/,
     "this OpenAI route",
