@@ -5,6 +5,7 @@ import type { CallLimits, CallObserved, Dialect } from "../src/call/needs.js";
 import type { CallReply } from "../src/call/reply.js";
 import { openRoad, type Road } from "../src/call/run-call.js";
 import { anthropicMessagesDialect } from "../src/providers/anthropic/wire.js";
+import { DIALECTS } from "../src/providers/dialects.js";
 import { openAiChat } from "../src/providers/openai/wire.js";
 import { openSimulated, type SimulatedUpstream } from "../src/providers/simulated/open-simulated.js";
 import type { OpenLedger } from "../src/stores/journal.js";
@@ -55,10 +56,7 @@ export async function openSimulatedRoad(options: {
           name: "sim",
           kind: "simulated",
           free: false,
-          upstreams: new Map([
-            ["openai-chat", simulator],
-            ["anthropic-messages", simulator],
-          ]),
+          upstreams: new Map([...DIALECTS.keys()].map((name) => [name, simulator])),
         },
       ],
     }),

@@ -5,7 +5,9 @@ import { OUTPUT_SLICE } from "../../src/accounting/meter/ceiling.js";
 import { openPriceBook } from "../../src/accounting/price/price-book.js";
 import type { PriceRow } from "../../src/accounting/price/price-row.js";
 import { type BoundQuery, boundAttempt, refuseUnbounded, toolUsesToSend } from "../../src/call/estimate-ceiling.js";
-import type { ParsedRequest, ToolDeclaration } from "../../src/call/message.js";
+import type { ParsedRequest, RequestTarget, ToolDeclaration } from "../../src/call/message.js";
+import type { Dialect, DialectName } from "../../src/call/needs.js";
+import { DIALECTS } from "../../src/providers/dialects.js";
 import { openEstimator } from "../../src/surfaces/estimator.js";
 import { budget } from "../ledger-fixtures.js";
 import { openSimulatedRoad } from "../simulated-road.js";
@@ -126,4 +128,88 @@ test("what the provider keeps under a name is held as the whole window, or refus
   const messages = [{ role: "user", parts: [{ kind: "reference", to: "previous_response_id" }] }] as const;
   const bound = boundAttempt(await query(parsed({ messages })));
   expect(bound.ceiling.input_tokens).toBeGreaterThanOrEqual(row.context_window ?? Number.POSITIVE_INFINITY);
+});
+
+interface ByReference {
+  readonly what: string;
+  readonly dialect: DialectName;
+  readonly body: object;
+  readonly target?: RequestTarget;
+}
+
+const pdf = Buffer.alloc(20 * 1_048_576 * 0.7, 37).toString("base64");
+const chat = (part: object): object => ({ model: "gpt-4o", max_tokens: 5, messages: [{ role: "user", content: [part] }] });
+const responses = (more: object): object => ({ model: "gpt-4o", max_output_tokens: 16, input: "Go on.", ...more });
+const item = (part: object): object => responses({ input: [{ role: "user", content: [part] }] });
+const messages = (block: object): object => ({
+  model: "claude-sonnet-4-5",
+  max_tokens: 5,
+  messages: [{ role: "user", content: [block] }],
+});
+const gemini = (part: object): ByReference["body"] => ({ contents: [{ role: "user", parts: [part] }] });
+const flash: RequestTarget = { model: "gemini-2.5-flash", stream: false };
+
+const REFERENCES: readonly ByReference[] = [
+  { what: "a file_id in Chat", dialect: "openai-chat", body: chat({ type: "file", file: { file_id: "file-1" } }) },
+  {
+    what: "20 MB of PDF in Chat",
+    dialect: "openai-chat",
+    body: chat({ type: "file", file: { filename: "a.pdf", file_data: `data:application/pdf;base64,${pdf}` } }),
+  },
+  { what: "previous_response_id", dialect: "openai-responses", body: responses({ previous_response_id: "resp_1" }) },
+  { what: "a conversation", dialect: "openai-responses", body: responses({ conversation: "conv_1" }) },
+  { what: "a stored prompt", dialect: "openai-responses", body: responses({ prompt: { id: "pmpt_1" } }) },
+  { what: "a file_id in Responses", dialect: "openai-responses", body: item({ type: "input_file", file_id: "file-1" }) },
+  { what: "a file_url in Responses", dialect: "openai-responses", body: item({ type: "input_file", file_url: "https://x/a" }) },
+  {
+    what: "a document by URL in Messages",
+    dialect: "anthropic-messages",
+    body: messages({ type: "document", source: { type: "url", url: "https://x/a.pdf" } }),
+  },
+  {
+    what: "20 MB of PDF in Messages",
+    dialect: "anthropic-messages",
+    body: messages({ type: "document", source: { type: "base64", media_type: "application/pdf", data: pdf } }),
+  },
+  {
+    what: "fileData in Gemini",
+    dialect: "gemini-generate",
+    target: flash,
+    body: gemini({ fileData: { mimeType: "video/mp4", fileUri: "https://x/a" } }),
+  },
+  {
+    what: "cachedContent in Gemini",
+    dialect: "gemini-generate",
+    target: flash,
+    body: { ...gemini({ text: "Go on." }), cachedContent: "cachedContents/1" },
+  },
+];
+
+test.each(REFERENCES)("B8: $what is held as the whole context window or refused by name", async ({ dialect, body, target }) => {
+  const at = await openSimulatedRoad({ budgets: [budget({ name: "b", limit: 10n ** 13n })] });
+  const over = { dialect: DIALECTS.get(dialect) as Dialect, ...(target === undefined ? {} : { target }) };
+  const reply = await at.call(body, { "x-sim-output-tokens": "2" }, over);
+  if (reply.kind === "refused") {
+    expect(reply.error.code).toBe("parameter_refused");
+    return;
+  }
+  const canonical = reply.facts.model ?? "";
+  const window = openPriceBook().resolve({ provider: canonical.split("/")[0] ?? "", model: canonical, at: Date.now() });
+  for await (const entry of at.ledger.read(1)) {
+    if (entry.type === "call.held") expect(entry.ceiling.input_tokens).toBeGreaterThanOrEqual(window?.context_window ?? 0);
+  }
+  expect(window?.context_window).toBeGreaterThan(0);
+});
+
+test.each([
+  ["an image by URL", "openai-chat", chat({ type: "image_url", image_url: { url: "https://x/a.png" } }), 765],
+  ["an image by URL", "openai-responses", item({ type: "input_image", image_url: "https://x/a.png" }), 765],
+  ["an image by URL", "anthropic-messages", messages({ type: "image", source: { type: "url", url: "https://x/a.png" } }), 1400],
+] as const)("B8: %s in %s is held at the most such an image can take", async (_, dialect, body, least) => {
+  const at = await openSimulatedRoad({ budgets: [budget({ name: "b", limit: 10n ** 13n })] });
+  const reply = await at.call(body, { "x-sim-output-tokens": "2" }, { dialect: DIALECTS.get(dialect) as Dialect });
+  expect(reply.kind).toBe("whole");
+  for await (const entry of at.ledger.read(1)) {
+    if (entry.type === "call.held") expect(entry.ceiling.input_tokens).toBeGreaterThanOrEqual(least);
+  }
 });
