@@ -12,7 +12,8 @@ import { promptEstimate } from "../../prompt-estimate.js";
 import type { Fields } from "../../request-fields.js";
 import { eventBytes } from "../../sse.js";
 import type { StreamUsage } from "../../stream-usage.js";
-import { itemOf, type KeptItem, type KeptItems, ownField, type Piece, partOf } from "./kept-items.js";
+import { itemOf, type KeptItem, ownField, type Piece, partOf } from "./kept-item.js";
+import type { KeptItems } from "./kept-items.js";
 import { emptyResponse } from "./response-object.js";
 
 /** What a cut needs to know of the stream. */

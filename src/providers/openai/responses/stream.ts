@@ -15,7 +15,8 @@ import { openStreamUsage, type StreamUsage } from "../../stream-usage.js";
 import { errorWord, meterAudio } from "../deltas.js";
 import { cutEvents } from "./cut.js";
 import { jsonOf } from "./json-of.js";
-import { type KeptItem, type KeptItems, openKeptItems, ownField, type PieceKind } from "./kept-items.js";
+import { type KeptItem, ownField, type PieceKind } from "./kept-item.js";
+import { type KeptItems, openKeptItems } from "./kept-items.js";
 import { meterItems } from "./output-text.js";
 import { ranAtProvider, responsesUsage, toolRuns } from "./usage.js";
 
@@ -129,8 +130,7 @@ function partEvent(reading: Reading, event: Fields, open: boolean): void {
   if (item === undefined || item.done !== null || !isObject(event.part) || !PART_KINDS.has(event.part.type)) return;
   const kind = event.part.type as PieceKind;
   const index = kind === "summary_text" ? event.summary_index : event.content_index;
-  if (open) reading.kept.open(item, kind, index);
-  else reading.kept.close(item, kind, index);
+  reading.kept.mark(item, { kind, index, open });
 }
 
 /** The terminal event tells the usage, and the whole output once more. */
