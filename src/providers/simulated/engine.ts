@@ -66,6 +66,8 @@ interface Engine {
   readonly table: ModelTable;
   readonly book: ReturnType<typeof openBillBook>;
   readonly attempts: Map<string, number>;
+  /** Tokens of the conversations behind stored responses, by response id; of the last so many. */
+  readonly stored: Map<string, () => number>;
 }
 
 /** One request on its way. */
@@ -79,6 +81,8 @@ interface Running {
   readonly model: SimulatedModel;
   readonly faults: readonly Fault[];
   readonly earlier: readonly EarlierRun[];
+  /** Tokens of the conversation that the provider kept. */
+  readonly kept: number;
 }
 
 const KEYS_MAX = 10_000;
@@ -93,6 +97,7 @@ export function openEngine(options: SimulatorOptions): SimulatorEngine {
     table: openModelTable(options.models),
     book: openBillBook(options.lines_max),
     attempts: new Map(),
+    stored: new Map(),
   };
   let number = 0;
   return {
@@ -106,17 +111,30 @@ export function openEngine(options: SimulatorOptions): SimulatorEngine {
   };
 }
 
+/** Keeps the last so many entries. */
+function remember<T>(map: Map<string, T>, key: string, value: T): void {
+  map.delete(key);
+  map.set(key, value);
+  if (map.size <= KEYS_MAX) return;
+  const first = map.keys().next();
+  if (first.done !== true) map.delete(first.value);
+}
+
+/** Tokens of what a response goes on from: https://platform.openai.com/docs/guides/conversation-state, November 2026. */
+function continuedTokens(engine: Engine, request: SimulatedRequest): number {
+  if (request.continues === null) return 0;
+  const stored = engine.stored.get(request.continues);
+  if (stored !== undefined) return stored();
+  const message = `Previous response with id '${request.continues}' not found.`;
+  throw new Refusal(400, message, { param: "previous_response_id", code: "previous_response_not_found" });
+}
+
 /** Faults that are still active: `429*2` counts the requests with the same key (default: the same conversation). */
 function activeFaults(engine: Engine, steering: Steering, conversation: string): readonly Fault[] {
   if (steering.faults.every((fault) => fault.times === null)) return steering.faults;
   const key = steering.key ?? conversation;
   const attempt = (engine.attempts.get(key) ?? 0) + 1;
-  engine.attempts.delete(key);
-  engine.attempts.set(key, attempt);
-  if (engine.attempts.size > KEYS_MAX) {
-    const first = engine.attempts.keys().next();
-    if (first.done !== true) engine.attempts.delete(first.value);
-  }
+  remember(engine.attempts, key, attempt);
   return steering.faults.filter((fault) => fault.times === null || attempt <= fault.times);
 }
 
@@ -151,9 +169,21 @@ function read(engine: Engine, arrival: Arrival, number: number): Running {
   const last = runs.at(-1);
   const model = last === undefined ? asked : found(table, last.model);
   const earlier = runs.slice(0, -1).map((run) => earlierRun(run, { table, asked, model }));
+  const kept = continuedTokens(engine, request);
   const hex = fingerprint(engine.seed, steering.seed, model.name, request.conversation);
   const sized = last === undefined ? steering : { ...steering, input: last.input, output: last.output };
-  return { engine, dialect, number, hex, steering: sized, request, model, faults: activeFaults(engine, steering, hex), earlier };
+  return {
+    engine,
+    dialect,
+    number,
+    hex,
+    steering: sized,
+    request,
+    model,
+    faults: activeFaults(engine, steering, hex),
+    earlier,
+    kept,
+  };
 }
 
 function steeringOf(arrival: Arrival): Steering {
@@ -215,6 +245,7 @@ async function answer(
   }
   if (!free) takeInput(running, line);
   if (status !== null) return refused({ dialect, id, line }, faultRefusal(status));
+  if (running.request.stores) remember(engine.stored, line.id, () => line.consumption.input + line.consumption.output);
   return reply(running, line, signal);
 }
 
@@ -246,7 +277,7 @@ function takeInput(running: Running, line: OpenLine): void {
   const prompt = request.prompt();
   const tokens = (size: { readonly text_tokens: number; readonly media_tokens: number }): number =>
     Math.ceil((size.text_tokens * error) / 1000) + size.media_tokens;
-  const own = Math.max(1, tokens(prompt));
+  const own = Math.max(1, tokens(prompt)) + running.kept;
   consumption.input = steering.input ?? own;
   consumption.cached = Math.min(steering.cached ?? 0, consumption.input);
   if (prompt.marked === null || model.provider === "openai") return;

@@ -24,6 +24,11 @@ export function textOf(value: unknown): string | null {
   return typeof value === "string" && value !== "" ? value : null;
 }
 
+/** The text, or none. */
+export function wordOf(value: unknown): string {
+  return typeof value === "string" ? value : "";
+}
+
 /** A body's object. Throws Refusal unless it is one, in UTF-8. */
 export function parseBody(body: Uint8Array): Fields {
   let value: unknown;

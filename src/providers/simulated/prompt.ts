@@ -1,5 +1,5 @@
 /** How large a prompt is, in the simulator's own tokens. */
-import { type Fields, fieldsOf, isFields } from "./fields.js";
+import { type Fields, fieldsOf, isFields, wordOf } from "./fields.js";
 import { Refusal } from "./refusal.js";
 import { countOwnTokens } from "./tokenizer.js";
 
@@ -32,7 +32,7 @@ interface Walk {
 function geminiMedia(value: Fields): number | null {
   const data = value.inlineData ?? value.inline_data ?? value.fileData ?? value.file_data;
   if (!isFields(data)) return null;
-  return String(data.mimeType ?? data.mime_type).startsWith("image/") ? GEMINI_IMAGE : DOCUMENT;
+  return wordOf(data.mimeType ?? data.mime_type).startsWith("image/") ? GEMINI_IMAGE : DOCUMENT;
 }
 
 function media(value: Fields): number | null {

@@ -2,7 +2,7 @@
  * Anthropic Messages and its token count, read as the API would: https://platform.claude.com/docs/en/api/messages and
  * …/messages-count-tokens, November 2026. Throws Refusal on what it answers with 400.
  */
-import { arrayOf, type Fields, fieldsOf, filled, modelOf, positive, streamOf, textOf } from "./fields.js";
+import { arrayOf, type Fields, fieldsOf, filled, modelOf, positive, streamOf, textOf, wordOf } from "./fields.js";
 import { sizeOf } from "./prompt.js";
 import { Refusal } from "./refusal.js";
 import { countOf, plainRequest, type SimulatedRequest } from "./request.js";
@@ -20,7 +20,7 @@ function conversationOf(fields: Fields, path: { model?: string }): SimulatedRequ
 
 /** Searches that the tools allow together: `max_uses` each, no end without. */
 function searchesMax(tools: readonly Fields[]): number {
-  const searches = tools.filter((tool) => /^web_search_/.test(String(tool.type)));
+  const searches = tools.filter((tool) => /^web_search_/.test(wordOf(tool.type)));
   return searches.reduce((sum, tool) => sum + (positive(tool, "max_uses") ?? Number.POSITIVE_INFINITY), 0);
 }
 
@@ -32,7 +32,7 @@ export function readMessages(fields: Fields, path: { model?: string }, body: Uin
   const declared = arrayOf(fields.tools).map(fieldsOf);
   const tools = declared
     .filter((tool) => tool.type === undefined || tool.type === "custom")
-    .map((tool) => ({ name: String(tool.name), schema: tool.input_schema }));
+    .map((tool) => ({ name: wordOf(tool.name), schema: tool.input_schema }));
   const choice = fieldsOf(fields.tool_choice);
   const named = choice.type === "tool" ? textOf(choice.name) : null;
   const blocks = arrayOf(fields.messages).flatMap((message) => arrayOf(fieldsOf(message).content));

@@ -3,7 +3,7 @@
  * …/api/tokens and …/api/embeddings, November 2026. Field names come in camel and in snake case. Throws Refusal on what
  * the API answers with 400.
  */
-import { arrayOf, type Fields, fieldsOf, filled, positive, textOf } from "./fields.js";
+import { arrayOf, type Fields, fieldsOf, filled, positive, textOf, wordOf } from "./fields.js";
 import { sizeOf } from "./prompt.js";
 import { Refusal } from "./refusal.js";
 import { countOf, plainRequest, type SimulatedRequest } from "./request.js";
@@ -46,7 +46,7 @@ function declaredIn(fields: Fields): Declared {
   const tools = groups
     .flatMap((group) => arrayOf(field(group, "functionDeclarations")))
     .map(fieldsOf)
-    .map((tool) => ({ name: String(tool.name), schema: field(tool, "parametersJsonSchema") ?? tool.parameters }));
+    .map((tool) => ({ name: wordOf(tool.name), schema: field(tool, "parametersJsonSchema") ?? tool.parameters }));
   const calling = object(object(fields, "toolConfig"), "functionCallingConfig");
   const allowed = arrayOf(field(calling, "allowedFunctionNames"));
   const forced = calling.mode === "ANY" ? (textOf(allowed[0]) ?? tools[0]?.name ?? null) : null;

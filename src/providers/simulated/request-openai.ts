@@ -1,5 +1,5 @@
 /** OpenAI's Chat Completions, Completions and Embeddings, read as their API would. Throws Refusal on what it answers with 400. */
-import { arrayOf, type Fields, fieldsOf, filled, modelOf, positive, streamOf, textOf } from "./fields.js";
+import { arrayOf, type Fields, fieldsOf, filled, modelOf, positive, streamOf, textOf, wordOf } from "./fields.js";
 import { sizeOf } from "./prompt.js";
 import { Refusal } from "./refusal.js";
 import { countOf, plainRequest, type SimulatedRequest } from "./request.js";
@@ -42,7 +42,7 @@ export function readChat(
   if (choices > CHOICES_MAX) throw new Refusal(400, `n: at most ${CHOICES_MAX}`, { param: "n" });
   const tools = arrayOf(fields.tools).map((tool) => {
     const declared = fieldsOf(fieldsOf(tool).function);
-    return { name: String(declared.name), schema: declared.parameters };
+    return { name: wordOf(declared.name), schema: declared.parameters };
   });
   const choice = fields.tool_choice;
   const named = textOf(fieldsOf(fieldsOf(choice).function).name);

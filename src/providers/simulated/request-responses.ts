@@ -2,12 +2,12 @@
  * OpenAI Responses, read as its API would: https://platform.openai.com/docs/api-reference/responses/create, November 2026.
  * Throws Refusal on what it answers with 400.
  */
-import { arrayOf, type Fields, fieldsOf, modelOf, positive, streamOf, textOf } from "./fields.js";
+import { arrayOf, type Fields, fieldsOf, modelOf, positive, streamOf, textOf, wordOf } from "./fields.js";
 import { sizeOf } from "./prompt.js";
 import { Refusal } from "./refusal.js";
 import { countOf, plainRequest, type SimulatedRequest } from "./request.js";
 
-const isSearch = (tool: unknown): boolean => /^web_search/.test(String(fieldsOf(tool).type));
+const isSearch = (tool: unknown): boolean => /^web_search/.test(wordOf(fieldsOf(tool).type));
 
 function documentOf(format: Fields): SimulatedRequest["document"] {
   if (format.type === "json_object") return { schema: undefined };
@@ -24,7 +24,7 @@ export function readResponses(fields: Fields, path: { model?: string }): Simulat
   const functions = tools
     .map(fieldsOf)
     .filter((tool) => tool.type === "function")
-    .map((tool) => ({ name: String(tool.name), schema: tool.parameters }));
+    .map((tool) => ({ name: wordOf(tool.name), schema: tool.parameters }));
   const choice = fields.tool_choice;
   const reasoning = fieldsOf(fields.reasoning);
   const summary = textOf(reasoning.summary) ?? textOf(reasoning.generate_summary);
@@ -41,11 +41,12 @@ export function readResponses(fields: Fields, path: { model?: string }): Simulat
     cap: positive(fields, "max_output_tokens"),
     tools: functions,
     forced_tool: textOf(fieldsOf(choice).name) ?? (choice === "required" ? (functions[0]?.name ?? null) : null),
-    tool_results: countOf(arrayOf(input), (item) => /_output$/.test(String(fieldsOf(item).type))),
+    tool_results: countOf(arrayOf(input), (item) => /_output$/.test(wordOf(fieldsOf(item).type))),
     document: documentOf(fieldsOf(fieldsOf(fields.text).format)),
     searches_max: tools.some(isSearch) ? (positive(fields, "max_tool_calls") ?? Number.POSITIVE_INFINITY) : 0,
     reasoning_off: reasoning.effort === "none" || reasoning.effort === "minimal",
     summarises: summary !== null,
     continues: textOf(fields.previous_response_id),
+    stores: fields.store !== false,
   };
 }

@@ -54,6 +54,8 @@ export interface SimulatedRequest {
   readonly vectors: WantedVectors | null;
   /** The earlier response that this one goes on from. */
   readonly continues: string | null;
+  /** Can a later response go on from this one? */
+  readonly stores: boolean;
   readonly body: Fields;
 }
 
@@ -80,6 +82,7 @@ export function plainRequest(
     summarises: false,
     vectors: null,
     continues: null,
+    stores: false,
     ...given,
   };
 }

@@ -1,6 +1,6 @@
 /** Arguments that fit a tool's JSON schema, out of a seed. */
 import type { Chance } from "./chance.js";
-import { type Fields, fieldsOf } from "./fields.js";
+import { type Fields, fieldsOf, wordOf } from "./fields.js";
 import { countOwnTokens } from "./tokenizer.js";
 import { pieces } from "./words.js";
 
@@ -29,7 +29,7 @@ interface Filling {
 /** A schema's type in lower case (Gemini's are not), the first that is not null. */
 function typeOf(fields: Fields): string {
   const types = Array.isArray(fields.type) ? (fields.type as readonly unknown[]) : [fields.type];
-  return String(types.find((type) => type !== "null") ?? types[0]).toLowerCase();
+  return wordOf(types.find((type) => type !== "null") ?? types[0]).toLowerCase();
 }
 
 /** The schema behind `$ref: "#/$defs/X"` and the first of `anyOf`, `oneOf`, `allOf`. */
