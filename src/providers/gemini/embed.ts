@@ -3,7 +3,7 @@
  * Source: https://ai.google.dev/api/embeddings (read November 2026): only input is billed, and every request of a batch
  * names the model of the path.
  */
-import type { Message, ParsedRequest, RequestTarget } from "../../call/message.js";
+import type { Message, ParsedRequest, Part, RequestTarget } from "../../call/message.js";
 import type { Dialect, Splice } from "../../call/needs.js";
 import { type Range, readObject, splice, topLevel } from "../json-bytes.js";
 import { type Fields, fieldsOutside } from "../request-fields.js";
@@ -16,6 +16,17 @@ import { geminiGenerate } from "./wire.js";
 /** Read here, or without effect on the bill. */
 const NEUTRAL: ReadonlySet<string> = new Set(["model", "content", "taskType", "title", "outputDimensionality"]);
 
+/**
+ * A film costs many times what text does (https://ai.google.dev/gemini-api/docs/pricing, gemini-embedding-2, read November
+ * 2026) and no class of usage has its price: a file, which may be one, is not bounded.
+ */
+function withoutFiles(message: Message): Message {
+  const parts = message.parts.map((part): Part => {
+    return part.kind === "file" ? { kind: "unknown", type: "file", bytes: part.bytes ?? 0 } : part;
+  });
+  return { ...message, parts };
+}
+
 function embedding(options: {
   body: Uint8Array;
   target: RequestTarget;
@@ -25,6 +36,7 @@ function embedding(options: {
 }): ParsedRequest {
   return {
     ...options,
+    messages: options.messages.map(withoutFiles),
     billed: "input",
     tool_uses_max: null,
     stream: false,

@@ -246,6 +246,10 @@ test("embeddings bill their input, one or many, and name the model of the path",
     unknown_fields: [],
   });
   expect(embed({ ...one, embedContentConfig: {} }).unknown_fields).toEqual(["embedContentConfig"]);
+  const film = {
+    parts: [{ inlineData: { mimeType: "video/mp4", data: "AAAA" } }, { inlineData: { mimeType: "image/png", data: "AAAA" } }],
+  };
+  expect(embed({ content: film }).messages[0]?.parts).toMatchObject([{ kind: "unknown", type: "file" }, { kind: "image" }]);
   const many = batch({ requests: [one, { ...one, extra: 1 }, { ...one, extra: 2 }] });
   expect(many).toMatchObject({ billed: "input", unknown_fields: ["requests.extra"] });
   expect(many.messages).toHaveLength(3);

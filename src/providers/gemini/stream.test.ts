@@ -129,6 +129,14 @@ test("the figures stand in the last chunk, and in a comment where the framing ha
   expect(elements.map((element) => "bursar" in element)).toEqual([false, false, true]);
 });
 
+test("data on several lines is one chunk, also where the figures go into it", () => {
+  const stream = fixture("gemini/text.sse").toString();
+  const lines = stream.replaceAll(',"usageMetadata"', '\ndata: ,"usageMetadata"');
+  const [wanted, read] = [stream, lines].map((text) => sseChunks(whole(replay(dialect, sse, [Buffer.from(text)]))));
+  expect(lines).not.toBe(stream);
+  expect(read).toEqual(wanted);
+});
+
 test("a chunk behind the one that finished lets it go as it came and is held back itself", () => {
   const finish = '{"candidates":[{"content":{"parts":[{"text":"a"}]},"finishReason":"STOP"}]}';
   const late = '{"usageMetadata":{"promptTokenCount":5,"candidatesTokenCount":1,"totalTokenCount":6}}';

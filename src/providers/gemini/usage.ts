@@ -83,6 +83,15 @@ function inputFlags(cut: boolean, beyond: boolean): readonly string[] {
   return [beyond ? "cached_exceeds_input" : "input_details_exceed_total"];
 }
 
+/** Tokens that no class has the price of: named, for they are counted at another's. */
+function otherwisePriced(usage: Fields): readonly string[] {
+  const some = (name: string, wanted: string): boolean => (modality(usage, name, wanted) ?? 0) > 0;
+  return [
+    ...(some("candidatesTokensDetails", "IMAGE") ? ["image_output_priced_as_text"] : []),
+    ...(some("cacheTokensDetails", "AUDIO") ? ["cached_audio_priced_as_text"] : []),
+  ];
+}
+
 function summed(usage: Fields, sum: number): readonly string[] {
   const total = countOf(usage, "totalTokenCount");
   return total === null || total === sum ? [] : ["total_mismatch"];
@@ -108,7 +117,7 @@ export function geminiUsage(usage: unknown, context: UsageContext): UsageRead {
     const flags = [
       ...inputFlags(cut, (cached ?? 0) > prompt),
       ...(spoken.cut ? ["output_details_exceed_total"] : []),
-      ...((modality(usage, "candidatesTokensDetails", "IMAGE") ?? 0) > 0 ? ["image_output_priced_as_text"] : []),
+      ...otherwisePriced(usage),
       ...(context.final ? summed(usage, input + output) : []),
     ];
     const counts = knownCounts({
@@ -135,6 +144,7 @@ export function embeddingUsage(usage: unknown): UsageRead {
     const { parts, left, cut } = partsWithin(prompt, [inputModality(usage, "AUDIO"), inputModality(usage, "IMAGE")]);
     const [input_audio = null, input_image = null] = parts;
     const counts = knownCounts({ input_fresh: left, input_audio, input_image, requests: 1 });
-    return { ok: true, counts, ...tier(usage), flags: inputFlags(cut, false) };
+    const film = (modality(usage, "promptTokensDetails", "VIDEO") ?? 0) > 0 ? ["video_priced_as_text"] : [];
+    return { ok: true, counts, ...tier(usage), flags: [...inputFlags(cut, false), ...film] };
   });
 }

@@ -110,7 +110,8 @@ test("usage is mapped to disjoint classes that the price oracle agrees with, on 
   for (const name of ["text", "thinking", "cached", "grounded", "blocked"]) {
     const body = fixture(`gemini/${name}.json`);
     const { usage, valid, flags } = geminiGenerate.readReply(body);
-    expect({ valid, flags }, name).toEqual({ valid: true, flags: [] });
+    const named = name === "cached" ? ["cached_audio_priced_as_text"] : [];
+    expect({ valid, flags }, name).toEqual({ valid: true, flags: named });
     agrees(JSON.parse(body.toString()), usage!.counts, name);
   }
   for (const name of ["text", "thinking", "tools", "grounding", "two-candidates"]) {
@@ -166,6 +167,8 @@ test("a count is a request without tokens; an embedding tells its usage or none"
   expect(geminiCountTokens.readReply(Buffer.from('{"totalTokens":"31"}'))).toMatchObject({ valid: false });
   expect(geminiEmbed.readReply(fixture("gemini/embedding.json")).usage?.counts).toEqual({ input_fresh: 6, requests: 1 });
   expect(geminiBatchEmbed.readReply(fixture("gemini/embeddings.json"))).toMatchObject({ valid: true, usage: null, flags: [] });
+  const film = '{"promptTokenCount":6,"promptTokensDetails":[{"modality":"VIDEO","tokenCount":6}]}';
+  expect(geminiEmbed.readReply(Buffer.from(`{"embedding":{},"usageMetadata":${film}}`)).flags).toEqual(["video_priced_as_text"]);
   expect(geminiEmbed.readReply(Buffer.from('{"embedding":{},"usageMetadata":{}}'))).toMatchObject({
     valid: true,
     usage: null,
