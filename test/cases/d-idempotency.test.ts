@@ -1,4 +1,5 @@
 // Cases D5 and D6 of the adversarial list: an Idempotency-Key is billed once, whatever is repeated under it.
+import fc from "fast-check";
 import { expect, test } from "vitest";
 import { UpstreamFailure } from "../../src/call/needs.js";
 import { type ContentBounds, openReplies, type Replies } from "../../src/call/replies.js";
@@ -239,4 +240,31 @@ test("the log has hashes of key and request, neither of them in the clear", asyn
     body: expect.stringMatching(/^[0-9a-f]{64}$/),
   });
   expect(JSON.stringify(entry)).not.toContain("order-of-ada");
+});
+
+test("whatever the provider does and however often a key is repeated, at most one request of it may have been billed", async () => {
+  const turns = fc.array(fc.constantFrom("answer", "unbilled", "failed", "reset", "connect"), { minLength: 1, maxLength: 8 });
+  const load = fc.record({ turns, burst: fc.integer({ min: 1, max: 4 }), restarts: fc.boolean() });
+  await fc.assert(
+    fc.asyncProperty(load, async ({ turns, burst, restarts }) => {
+      let billable = 0;
+      const at = await repeating((_request, _signal, number) => {
+        const turn = turns[(number - 1) % turns.length];
+        if (turn === "connect") throw new UpstreamFailure("connect", "Refused.");
+        if (turn === "unbilled") return whole(400, {});
+        billable += 1;
+        if (turn === "reset") throw new UpstreamFailure("reset", "The connection broke.");
+        return turn === "failed" ? whole(500, {}) : whole(200, completion(9, 2));
+      });
+      at.needs.limits = { ...at.needs.limits, retries_max: 0 };
+      let repeat = (key: string): Promise<CallReply> => at.keyed(key);
+      for (let turn = 0; turn < turns.length; turn++) {
+        await Promise.all(Array.from({ length: burst }, () => repeat("order-1")));
+        if (restarts) repeat = await at.restarted();
+      }
+      expect(billable).toBeLessThanOrEqual(1);
+      expect([...at.ledger.state().holds.values()].filter(({ state }) => state === "pending")).toEqual([]);
+    }),
+    { numRuns: 40 },
+  );
 });
