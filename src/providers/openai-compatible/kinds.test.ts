@@ -1,7 +1,8 @@
 import { extractUsage, findProvider } from "@pydantic/genai-prices";
+import fc from "fast-check";
 import { expect, test } from "vitest";
 import { eventsOf, figures, fixture, replay, spellings, understood } from "../../../test/replay-stream.js";
-import { inputTokens, outputTokens, type Usage } from "../../accounting/meter/usage.js";
+import { inputTokens, outputTokens, USAGE_CLASSES, type Usage } from "../../accounting/meter/usage.js";
 import { BASE_PROVIDERS } from "../../accounting/price/base-rows.js";
 import type { Dialect, Quirks } from "../../call/needs.js";
 import { openAiCompletions } from "../openai/completions/wire.js";
@@ -234,4 +235,54 @@ test("client headers reach OpenRouter only where they name an application", () =
   for (const name of ["http-referer", "x-title"]) expect(kindOf("openrouter").headers_allowed(name)).toBe(true);
   for (const name of ["authorization", "cookie", "x-api-key"]) expect(kindOf("openrouter").headers_allowed(name)).toBe(false);
   expect(kindOf("groq").headers_allowed("http-referer")).toBe(false);
+});
+
+test("whatever a provider writes, its reader never throws and its usage is counts", () => {
+  const number = fc.oneof(
+    fc.nat(500),
+    fc.constantFrom(-1, 1.5, 2 ** 60, Number.MAX_SAFE_INTEGER),
+    fc.constantFrom("7", null, [], {}),
+  );
+  const details = fc.record({ cached_tokens: number, reasoning_tokens: number }, { requiredKeys: [] });
+  const usage = fc.record(
+    {
+      prompt_tokens: number,
+      completion_tokens: number,
+      total_tokens: number,
+      prompt_tokens_details: fc.oneof(details, number),
+      completion_tokens_details: fc.oneof(details, number),
+      prompt_cache_hit_tokens: number,
+      cost: fc.oneof(fc.double(), number),
+      is_byok: fc.boolean(),
+    },
+    { requiredKeys: [] },
+  );
+  const some = fc.oneof(usage, number, fc.jsonValue());
+  const choice = fc.record({
+    index: number,
+    text: fc.jsonValue(),
+    delta: fc.record({ content: fc.jsonValue() }),
+    finish_reason: fc.constantFrom("stop", null, 7),
+  });
+  const chunk = fc.record(
+    { choices: fc.oneof(fc.array(choice), fc.jsonValue()), usage: some, x_groq: fc.oneof(fc.record({ usage: some }), some) },
+    { requiredKeys: [] },
+  );
+  fc.assert(
+    fc.property(fc.constantFrom(...COMPATIBLE_KINDS), fc.array(chunk), (kind, chunks) => {
+      const read = openAiCompletions.read(Buffer.from('{"model":"m","prompt":"a","stream":true,"echo":true}'));
+      for (const reader of [openAiChat.reader(plain, kind.quirks), openAiCompletions.reader(read, kind.quirks)]) {
+        for (const one of chunks) reader.event(Buffer.from(`data: ${JSON.stringify(one)}\n\n`));
+        const { usage: told } = reader.seen;
+        for (const name of USAGE_CLASSES) {
+          const count = told?.counts[name] ?? 0;
+          expect(Number.isSafeInteger(count) && count >= 0, name).toBe(true);
+        }
+        expect(told?.told_nano ?? 0n).toBeGreaterThanOrEqual(0n);
+        expect(understood(reader.cut({ ...figures, cut: "no room" })).at(-1)?.data).toBe("[DONE]");
+      }
+      for (const one of chunks) openAiChat.readReply(Buffer.from(JSON.stringify(one)), kind.quirks);
+    }),
+    { numRuns: 300 },
+  );
 });
