@@ -163,6 +163,19 @@ test("B11: reads and both writes of the cache are charged once, each at its own 
   expect(BigInt(cached?.ceiling.nano ?? 0)).toBeGreaterThanOrEqual(BigInt(cached?.ceiling.input_tokens ?? 0) * 6_000n);
 });
 
+test("a request beyond 200,000 tokens is posted whole at the price of the long context, and its runs each at their own", async () => {
+  const long = { input_tokens: 250_000, output_tokens: 10 };
+  const run = { type: "message", model: MODEL, input_tokens: 125_000, output_tokens: 5 };
+  const nano = async (usage: object): Promise<string | undefined> => {
+    const at = await anthropicRoad({ script: () => message(usage) });
+    await at.call(ASK, { headers: { "anthropic-beta": "context-1m-2025-08-07" } });
+    return (await entries(at, "call.posted"))[0]?.nano;
+  };
+  // $6 and $22.50 per million above, $3 and $15 below.
+  expect(await nano(long)).toBe(String(250_000 * 6_000 + 10 * 22_500));
+  expect(await nano({ ...long, iterations: [run, run] })).toBe(String(250_000 * 3_000 + 10 * 15_000));
+});
+
 const fixture = (name: string): string =>
   readFileSync(new URL(`../../src/providers/anthropic/__fixtures__/${name}`, import.meta.url), "utf8");
 
