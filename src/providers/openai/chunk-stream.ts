@@ -5,7 +5,7 @@
  */
 import { inputTokens, outputTokens, type Usage } from "../../accounting/meter/usage.js";
 import type { ParsedRequest } from "../../call/message.js";
-import type { CallFigures, Quirks, StreamReader, StreamSeen } from "../../call/needs.js";
+import type { CallFigures, Quirks, StreamReader } from "../../call/needs.js";
 import { eventJson } from "../event-json.js";
 import { figuresComment, figuresJson } from "../figures-text.js";
 import { without } from "../json-bytes.js";
@@ -13,6 +13,7 @@ import { type OutputMeter, openOutputMeter } from "../meter-output.js";
 import { promptEstimate } from "../prompt-estimate.js";
 import { type Fields, isObject } from "../request-fields.js";
 import { eventBytes, eventFields } from "../sse.js";
+import { seenOf } from "../stream-seen.js";
 import { openStreamUsage } from "../stream-usage.js";
 import { errorWord } from "./deltas.js";
 import { openAiUsage, usageOf } from "./usage.js";
@@ -200,39 +201,6 @@ function cut(reading: Reading, figures: CallFigures): Uint8Array {
   reading.terminal = true;
   parts.push(closing(reading, figures));
   return Buffer.concat(parts);
-}
-
-function seenOf(reading: Reading): StreamSeen {
-  const { usage, meter } = reading;
-  return {
-    get usage() {
-      return usage.usage(meter.tokens, reading.model);
-    },
-    get usage_final() {
-      return usage.final;
-    },
-    get metered_output() {
-      return meter.tokens;
-    },
-    get terminal() {
-      return reading.terminal;
-    },
-    get error() {
-      return reading.error;
-    },
-    get flags() {
-      return usage.flags;
-    },
-    get response_id() {
-      return reading.id;
-    },
-    get model() {
-      return reading.model;
-    },
-    get finish_reason() {
-      return reading.finish_reason;
-    },
-  };
 }
 
 /** Opens a reader for one attempt. Holds the state of its choices, 256 characters of text and two events. */
