@@ -148,7 +148,7 @@ async function takeHold(road: RoadParts, call: Admissible, of: { candidate: Cand
       attribution,
       provider: candidate.provider,
       price_id: price?.id ?? null,
-      price_unknown: price === null,
+      price_unknown: price === null && call.parsed.billed !== "nothing",
       ceiling: bounded.ceiling,
       estimated_input: bounded.estimated_input,
       simulated: candidate.upstream.simulated,

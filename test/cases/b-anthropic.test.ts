@@ -283,6 +283,12 @@ test("a count of tokens is answered also when every budget is spent to the last 
   expect([...at.ledger.state().calibrations]).toEqual([]);
 });
 
+test("a count of tokens needs no price: what costs nothing is not denied for an unknown one", async () => {
+  const at = await count([WIDE]);
+  expect((await at.call({ ...QUESTION, model: "claude-of-tomorrow" })).kind).toBe("whole");
+  expect(await entries(at, "call.posted")).toMatchObject([{ nano: "0" }]);
+});
+
 test("a count of tokens is refused where the key may not use the model", async () => {
   const at = await count([WIDE]);
   const key: KeyIdentity = { name: "k", trusts_attribution: true, models: ["claude-haiku*"] };
