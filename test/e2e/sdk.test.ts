@@ -131,9 +131,9 @@ test("a wrapped client that leaves a stream is settled all the same", async () =
 
 test("what is not metered yet is refused by name and not sent past the ledger", async () => {
   const { openai } = await simulated();
-  await expect(openai.embeddings.create({ model: "text-embedding-3-small", input: "x" })).rejects.toMatchObject({
+  await expect(openai.images.generate({ prompt: "x" })).rejects.toMatchObject({
     status: 501,
-    message: expect.stringContaining("/embeddings is not metered"),
+    message: expect.stringContaining("/images/generations is not metered"),
   });
 });
 

@@ -8,7 +8,9 @@ import { type Actor, answer, type Command } from "../../desk/command.js";
 import { DESK_TABLE } from "../../desk/table.js";
 import { readServer } from "../../stores/sqlite/lock.js";
 import { type Core, openCore } from "../assemble.js";
+import { type AiMiddleware, openAiMiddleware } from "./ai-sdk/middleware.js";
 import { attachClient } from "./attach.js";
+import { type LangChainHandler, openLangChainCallbacks } from "./langchain/callback.js";
 import { providerAt, providerNamed } from "./provider-at.js";
 import { openTaskScopes, type TaskHandle, type TaskOptions } from "./task-scope.js";
 import { type SdkCore, trackedFetch } from "./tracked-fetch.js";
@@ -38,6 +40,16 @@ export interface Bursar {
   wrap<T extends object>(client: T): T;
   /** A metered fetch for any library that takes one: `createOpenAI({ fetch: bursar.fetch })`. Hosts of unknown providers are refused. */
   readonly fetch: typeof globalThis.fetch;
+  /**
+   * AI SDK middleware (specification v3) for a model of any provider: `wrapLanguageModel({ model, middleware })`. Not with
+   * `fetch` for the same model: the call would be counted twice. Throws `not_built` when attached to a server.
+   */
+  middleware(): AiMiddleware;
+  /**
+   * A LangChain callback handler: `new ChatOpenAI({ callbacks: [bursar.callback()], maxRetries: 0 })`. It admits and settles;
+   * it cannot cut a stream. Not together with `fetch`. Throws `not_built` when attached to a server.
+   */
+  callback(): LangChainHandler;
   /** Runs work as one task: every wrapped call inside is attributed to it. Returns what the work returns. */
   task<T>(name: string, work: (task: TaskHandle) => Promise<T>): Promise<T>;
   task<T>(name: string, options: TaskOptions, work: (task: TaskHandle) => Promise<T>): Promise<T>;
@@ -122,6 +134,11 @@ async function runningInstead(error: unknown, options: BursarOptions): Promise<s
   return running.address;
 }
 
+function refuseAttached(what: string, url: string): never {
+  const message = `${what} needs the ledger in this process, and this SDK is attached to ${url}. Use bursar.wrap(client) or bursar.fetch.`;
+  throw new BursarError("not_built", message);
+}
+
 function attached(url: string, options: BursarOptions): Bursar {
   const scopes = openTaskScopes(options.agent === undefined ? {} : { agent: options.agent });
   const client = attachClient({
@@ -133,6 +150,8 @@ function attached(url: string, options: BursarOptions): Bursar {
   return {
     wrap: client.wrap,
     fetch: client.fetch,
+    middleware: () => refuseAttached("middleware()", url),
+    callback: () => refuseAttached("callback()", url),
     task: taskOf(scopes),
     ask: (name, input = {}) => client.ask(commandNamed(name), input),
     status: () => client.ask(commandNamed("status"), {}),
@@ -152,13 +171,19 @@ export async function openBursar(options: BursarOptions = {}): Promise<Bursar> {
   }
   const scopes = openTaskScopes(options.agent === undefined ? {} : { agent: options.agent });
   const sdk = sdkCoreOf(core, scopes);
+  const callbacks = openLangChainCallbacks(sdk);
   return {
     wrap: (client) => wrapClient(client, (own) => trackedFetch(sdk, { fetch: own, anyHost: true })),
     fetch: trackedFetch(sdk, { fetch: (input, init) => globalThis.fetch(input, init), anyHost: false }),
+    middleware: () => openAiMiddleware(sdk),
+    callback: callbacks.handler,
     task: taskOf(scopes),
     ask: (name, input = {}) => answer(commandNamed(name), core.desk, { input, actor: ACTOR }),
     status: () => answer(commandNamed("status"), core.desk, { input: {}, actor: ACTOR }),
     attachedTo: null,
-    close: () => core.close(),
+    async close() {
+      await callbacks.close();
+      await core.close();
+    },
   };
 }
