@@ -32,7 +32,7 @@ function matchesOne(pattern: string | undefined, value: string | undefined): boo
 const SNAPSHOT = /(?:-\d{4}-\d{2}-\d{2}|[-@]\d{8}|-latest)$/;
 
 /** A model without the date of its snapshot: `openai/gpt-4o-2024-05-13` → `openai/gpt-4o`. */
-export function undated(model: string): string {
+function undated(model: string): string {
   return model.replace(SNAPSHOT, "");
 }
 
