@@ -88,7 +88,7 @@ test.each(UNITS)(
   - { name: org, limit: ${limit(each * 100n)} }
   - { name: team, per: [team], limit: ${limit(each * 120n)} }
   - { name: agent, per: [agent], limit: ${limit(each * 130n)} }`,
-      gate.before,
+      { before: gate.before },
     );
     const agent = new Agent({ connections: CALLS, pipelining: 1 });
     const body = JSON.stringify(ASK);

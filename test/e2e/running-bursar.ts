@@ -65,12 +65,12 @@ const KEYS = `
   - { name: spent-403, token: spent-403, exhausted_status: 403, attribution: headers }
   - { name: spent-400, token: spent-400, exhausted_status: 400, attribution: headers }`;
 
-/** The configuration file of a test: `more` are further lines of YAML, budgets first. */
-export function configText(of: { simulatorUrl: string; more: string }): string {
+/** The configuration file of a test: `more` are further lines of YAML, budgets first; `providers` are lines too. */
+export function configText(of: { simulatorUrl: string; more: string; providers?: string }): string {
   return `version: 1
 timezone: UTC
 providers:
-  sim: { kind: simulated, base_url: "${of.simulatorUrl}/v1" }
+  ${of.providers ?? `sim: { kind: simulated, base_url: "${of.simulatorUrl}/v1" }`}
 keys:${KEYS}
 ${of.more}
 `;
@@ -111,16 +111,22 @@ async function untilSettled({ core }: RunningServer): Promise<void> {
   }
 }
 
-/**
- * Opens one with these lines of YAML (budgets and whatever else) over a fresh data directory. `before` may put something
- * between gateway and provider: it is given the provider's address and answers the one to use.
- */
-export async function openRunningBursar(more: string, before?: (url: string) => Promise<string>): Promise<RunningBursar> {
+/** What stands between gateway and provider. */
+export interface Behind {
+  /** Is given the provider's address and answers the one to use. */
+  readonly before?: (url: string) => Promise<string>;
+  /** Lines of YAML instead of the one simulated provider. */
+  readonly providers?: (url: string) => string;
+}
+
+/** Opens one with these lines of YAML (budgets and whatever else) over a fresh data directory. */
+export async function openRunningBursar(more: string, { before, providers }: Behind = {}): Promise<RunningBursar> {
   const directory = mkdtempSync(join(tmpdir(), "bursar-e2e-"));
   const simulator = await openSimulatorServer({ clock: systemClock(), latency: "none", seed: "e2e" });
   const configPath = join(directory, "bursar.yaml");
   const simulatorUrl = before === undefined ? simulator.url : await before(simulator.url);
-  writeFileSync(configPath, configText({ simulatorUrl, more }));
+  const own = providers === undefined ? {} : { providers: providers(simulatorUrl) };
+  writeFileSync(configPath, configText({ simulatorUrl, more, ...own }));
   const load = { env: {}, cwd: directory, flags: { config: configPath, data: join(directory, "data"), port: 0 } };
   const told: string[] = [];
   const tell = (line: string, error?: unknown): void => void told.push(error === undefined ? line : `${line} ${String(error)}`);

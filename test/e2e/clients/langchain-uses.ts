@@ -1,0 +1,79 @@
+import { ChatAnthropic } from "@langchain/anthropic";
+import type { BaseChatModel } from "@langchain/core/language_models/chat_models";
+import type { AIMessageChunk } from "@langchain/core/messages";
+import { concat } from "@langchain/core/utils/stream";
+import { ChatOpenAI } from "@langchain/openai";
+import { type ClientUse, type Heard, type OpenedClient, QUESTION, WEATHER } from "./client-use.js";
+
+const tools = [{ type: "function" as const, function: { name: "get_weather", parameters: WEATHER } }];
+
+function heardOf(message: AIMessageChunk): Heard {
+  const { usage_metadata: usage, response_metadata: told } = message;
+  return {
+    text: message.text,
+    usage: { input: usage?.input_tokens ?? -1, output: usage?.output_tokens ?? -1 },
+    finish: String(told.finish_reason ?? told.stop_reason ?? message.additional_kwargs.stop_reason ?? ""),
+  };
+}
+
+/** What every program of LangChain does, whatever the model. */
+function opened(model: BaseChatModel): OpenedClient {
+  const gather = async (stream: AsyncIterable<AIMessageChunk>, heard: (text: string) => void): Promise<AIMessageChunk> => {
+    let all: AIMessageChunk | undefined;
+    for await (const chunk of stream) {
+      all = all === undefined ? chunk : concat(all, chunk);
+      heard(chunk.text);
+    }
+    if (all === undefined) throw new Error("LangChain's stream was empty.");
+    return all;
+  };
+  const withTools = model.bindTools?.(tools);
+  if (withTools === undefined) throw new Error("This model takes no tools.");
+  return {
+    answer: async () => heardOf((await model.invoke(QUESTION)) as AIMessageChunk),
+    stream: async ({ signal, heard }) =>
+      heardOf(await gather((await model.stream(QUESTION, { signal })) as AsyncIterable<AIMessageChunk>, heard)),
+    tools: async () => ((await withTools.invoke(QUESTION)) as AIMessageChunk).tool_calls?.[0]?.args,
+    streamedTools: async ({ signal, heard }) =>
+      (await gather(await withTools.stream(QUESTION, { signal }), heard)).tool_calls?.[0]?.args,
+  };
+}
+
+/** LangChain's chat models. */
+export const LANGCHAIN_USES: readonly ClientUse[] = [
+  {
+    client: "@langchain/openai",
+    packages: ["@langchain/openai"],
+    route: "POST /v1/chat/completions",
+    inProcess: "fetch: bursar.fetch",
+    doors: ["gateway", "in process"],
+    cutFinish: "length",
+    open: (door, { headers }) =>
+      opened(
+        new ChatOpenAI({
+          model: "gpt-4o-mini",
+          apiKey: door.key,
+          configuration: { baseURL: `${door.url("openai")}/v1`, defaultHeaders: headers, fetch: door.fetch },
+        }),
+      ),
+  },
+  {
+    client: "@langchain/anthropic",
+    packages: ["@langchain/anthropic"],
+    route: "POST /v1/messages",
+    inProcess: "fetch: bursar.fetch",
+    doors: ["gateway", "in process"],
+    cutFinish: "max_tokens",
+    // dist/utils/stream_events.js of the package: message_start and message_delta are summed, though the latter is cumulative.
+    addsToStream: { tokens: 4, why: "it sums message_start's placeholder and the final count" },
+    open: (door, { headers }) =>
+      opened(
+        new ChatAnthropic({
+          model: "claude-haiku-4-5",
+          apiKey: door.key,
+          anthropicApiUrl: door.url("anthropic"),
+          clientOptions: { defaultHeaders: headers, fetch: door.fetch },
+        }),
+      ),
+  },
+];
