@@ -99,5 +99,5 @@ test("a body without a model takes it from Azure's path; one that contradicts th
   expect((await ask({})).status).toBe(200);
   const refused = await ask({ model: "gpt-4o-mini" });
   expect(refused.status).toBe(400);
-  expect((await refused.json()).error.message).toContain('names the model "gpt-4o" and the body "gpt-4o-mini"');
+  expect(await refused.text()).toContain(JSON.stringify('names the model "gpt-4o" and the body "gpt-4o-mini"').slice(1, -1));
 });
