@@ -111,8 +111,10 @@ test("x-bursar-key is the only one that counts where it is sent", async () => {
 });
 
 test("a call without a credential of its own is told what to send, and nothing is sent or held", async () => {
-  for (const headers of [{ "x-bursar-key": KEY }, { authorization: `Bearer ${KEY}`, "chatgpt-account-id": "acc-1" }]) {
-    const reply = await post(through, "/v1/messages", { headers: headers as Record<string, string>, body: MESSAGE });
+  const alone: Record<string, string> = { "x-bursar-key": KEY };
+  const account: Record<string, string> = { authorization: `Bearer ${KEY}`, "chatgpt-account-id": "acc-1" };
+  for (const headers of [alone, account]) {
+    const reply = await post(through, "/v1/messages", { headers, body: MESSAGE });
     expect(reply.status).toBe(401);
     expect(reply.headers.get("x-should-retry")).toBe("false");
     const { error } = (await reply.json()) as { error: { type: string; message: string } };
