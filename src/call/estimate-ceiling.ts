@@ -178,6 +178,7 @@ export function boundAttempt(query: BoundQuery): Bound {
     exact: counted.exact && !candidate.upstream.simulated,
     bytes: counted.bytes,
     tool_results: results,
+    usage_untold: request.usage_untold ?? false,
     calibration: query.state.calibrations.get(calibrationKey(candidate.canonical, candidate.upstream.simulated)) ?? null,
     output,
     row: price,

@@ -53,6 +53,8 @@ export interface ParsedRequest {
   readonly body: Uint8Array;
   readonly target: RequestTarget;
   readonly billed: Billed;
+  /** Replies to it carry no usage: what is held is what is posted. */
+  readonly usage_untold?: boolean;
   /** As the client wrote it. */
   readonly model: string;
   readonly stream: boolean;

@@ -21,6 +21,16 @@ test("measured input is the estimate with a tenth of head room, rounded up", () 
   expect(ceilingFor({ ...query, estimated_input: 7 }).input_tokens).toBe(8);
 });
 
+test("where the reply will not tell its usage the estimate is held with half as much again", () => {
+  expect(ceilingFor({ ...query, usage_untold: true }).input_tokens).toBe(1500);
+});
+
+test("what tools bring back comes on top of the prompt, also where the prompt fills the window", () => {
+  expect(ceilingFor({ ...query, tool_results: 500 }).input_tokens).toBe(1600);
+  const window = row?.context_window ?? 0;
+  expect(ceilingFor({ ...query, mode: "strict", bytes: 10 ** 9, tool_results: 500 }).input_tokens).toBe(window + 500);
+});
+
 test("an exact count takes no factor in either mode", () => {
   expect(ceilingFor({ ...query, exact: true }).input_tokens).toBe(1000);
   expect(ceilingFor({ ...query, exact: true, mode: "strict" }).input_tokens).toBe(1000);

@@ -20,6 +20,12 @@ export const OUTPUT_DEFAULT = 8192;
 /** Head room over a calibrated estimate, in tenths: p90 of its error is 8 %. */
 export const MEASURED_TENTHS = 11;
 
+/**
+ * Head room where the reply tells no usage, so that nothing is ever learned and what is held is what is posted: our own
+ * error (8 % at p90) beside a tokenizer that may make 1.35 times as many (the widest known here, see count-tokens.ts).
+ */
+const UNTOLD_TENTHS = 15;
+
 /** What bounds a request's output: tokens per choice, the slice held at first (null: everything), choices. */
 export interface OutputBound {
   readonly cap: number;
@@ -38,6 +44,8 @@ export interface CeilingQuery {
   readonly calibration: Learned | null;
   /** Input tokens that tools at the provider bring back in further rounds, at most; each round has a window of its own. */
   readonly tool_results?: number;
+  /** The reply will not say what was used. */
+  readonly usage_untold?: boolean;
   readonly output: OutputBound;
   /** null: the price is unknown; the money of the ceiling is then 0 and the ledger denies it on hard budgets. */
   readonly row: PriceRow | null;
@@ -52,7 +60,7 @@ export interface CeilingQuery {
 function measuredInput(query: CeilingQuery): number {
   if (query.exact) return query.estimated_input;
   const calibrated = Math.ceil(query.estimated_input * correction(query.calibration));
-  return Math.ceil((calibrated * MEASURED_TENTHS) / 10);
+  return Math.ceil((calibrated * (query.usage_untold === true ? UNTOLD_TENTHS : MEASURED_TENTHS)) / 10);
 }
 
 function strictInput(query: CeilingQuery): number {

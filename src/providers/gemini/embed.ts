@@ -38,6 +38,7 @@ function embedding(options: {
     ...options,
     messages: options.messages.map(withoutFiles),
     billed: "input",
+    usage_untold: true,
     tool_uses_max: null,
     stream: false,
     output_cap: null,
