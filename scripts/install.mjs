@@ -34,10 +34,11 @@ function isInstalled(folder) {
 
 /**
  * Runs `npm ci` in `folder` unless it is installed as its lock file says. Says one line on stderr when it installs, npm's
- * own words only when it fails; then the process ends with npm's status.
+ * own words only when it fails; then the process ends with npm's status, unless what is installed can be done without.
+ * Answers whether it is installed.
  */
-export function installOnce(folder, what) {
-  if (isInstalled(folder)) return;
+export function installOnce(folder, what, { optional = false } = {}) {
+  if (isInstalled(folder)) return true;
   console.error(`Installing ${what} …`);
   // Windows starts npm only through a shell; there is nothing in the arguments to quote.
   const npm = spawnSync("npm", ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"], {
@@ -46,9 +47,10 @@ export function installOnce(folder, what) {
     encoding: "utf8",
     shell: process.platform === "win32",
   });
-  if (npm.status === 0) return;
+  if (npm.status === 0) return true;
   console.error(npm.error?.message ?? `${npm.stdout}${npm.stderr}`.trim());
   console.error(`\`npm ci\` failed in ${folder}`);
+  if (optional) return false;
   process.exit(npm.status || 1);
 }
 

@@ -1,5 +1,5 @@
-// `npm test`: everything, from a fresh clone, with nothing asked. Installs what tests need (two package-lock.json files and
-// a few system packages), then builds, type-checks, lints and runs every test. `--long` runs test/long/ instead; other
+// `npm test`: everything, from a fresh clone, with nothing asked. Installs what tests need (package-lock.json files and a few
+// system packages), then builds, type-checks, lints and runs every test. `--long` runs test/long/ instead; other
 // arguments go to vitest. A missing service fails the run: nothing is skipped quietly.
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
@@ -127,12 +127,27 @@ function takeData(args) {
   return args.toSpliced(at, 2);
 }
 
+/** The coding agents' own programs; without them (no binary for this machine, no network) constructed requests stand alone. */
+function bringCodingAgents() {
+  const folder = join(root, "test/coding-agents");
+  const installed = installOnce(folder, "two coding agents (some 640 MB)", { optional: true });
+  const machine = `${process.platform}-${process.arch}`;
+  const binaries = ["@anthropic-ai/claude-code", "@openai/codex"].filter(
+    (name) => !existsSync(join(folder, "node_modules", `${name}-${machine}`)),
+  );
+  return installed && binaries.length === 0
+    ? []
+    : [`NOT RUN: ${binaries.join(" and ")} on this machine; only constructed requests stand for them.`];
+}
+
 const since = Date.now();
 requireNode();
 const args = takeData(process.argv.slice(2));
 installOnce(root, "what Bursar runs on");
 installOnce(join(root, "test"), "what its tests run on");
 requireCommands();
+const notRun = args.includes("--long") ? [] : bringCodingAgents();
 const result = args.includes("--long") ? runLong(args.filter((argument) => argument !== "--long")) : runAll(args);
+for (const line of notRun) console.log(line);
 console.log(`in ${seconds(since)}`);
 finish(result);

@@ -26,6 +26,7 @@ test.each([
   ["`package.json`, dependencies", manifest("package.json").dependencies],
   ["`package.json`, devDependencies", manifest("package.json").devDependencies],
   ["`test/package.json`", manifest("test/package.json").dependencies],
+  ["`test/coding-agents/package.json`", manifest("test/coding-agents/package.json").dependencies],
   ["`test/requirements.txt`", requirements],
   ["`bench/package.json`", manifest("bench/package.json").dependencies],
 ])("docs/reference/dependencies.md gives a reason for every package of %s", (from, packages) => {
@@ -33,7 +34,7 @@ test.each([
 });
 
 test("every version is pinned exactly", () => {
-  const all = ["package.json", "test/package.json", "bench/package.json"].map(manifest);
+  const all = ["package.json", "test/package.json", "test/coding-agents/package.json", "bench/package.json"].map(manifest);
   const versions = all.flatMap(({ dependencies, devDependencies }) => Object.entries({ ...dependencies, ...devDependencies }));
   expect(versions.filter(([, version]) => !/^\d+\.\d+\.\d+$/.test(version))).toEqual([]);
 });
