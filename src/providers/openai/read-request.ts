@@ -98,21 +98,26 @@ function declarations(options: {
   });
 }
 
+const SEARCH = "web_search_options";
+
 function tools(body: Uint8Array, fields: Fields, ranges: readonly Field[]): readonly ToolDeclaration[] {
   const field = (key: string) => ranges.find((range) => range.key === key);
   const declared = declarations({ body, field: field("tools"), tools: objectsField(fields, "tools"), legacy: false });
   const legacy = declarations({ body, field: field("functions"), tools: objectsField(fields, "functions"), legacy: true });
-  // Web search runs and bills at the provider, and Chat has no field that limits how often.
-  const search = objectField(fields, "web_search_options");
-  const searching = search === null ? [] : [{ name: "web_search_options", bytes: 0, server_side: true, uses_max: null }];
+  const search = objectField(fields, SEARCH);
+  const searching = search === null ? [] : [{ name: SEARCH, bytes: 0, server_side: true, uses_max: null }];
   return [...declared, ...legacy, ...searching];
 }
 
-/** Fields whose value, not whose name, decides whether they change the price. */
-function dearFields(fields: Fields, tier: string | null): string[] {
+/**
+ * Fields whose value, not whose name, decides whether they change the price. Chat has no field that limits how often a tool runs
+ * at the provider, so that no bound of a key could be kept there either.
+ */
+function dearFields(fields: Fields, tier: string | null, declared: readonly ToolDeclaration[]): string[] {
   const { modalities } = fields;
   const speaks = Array.isArray(modalities) && modalities.some((modality) => modality !== "text");
-  return [...(speaks ? ["modalities"] : []), ...(tier !== null && isDearerTier(tier) ? ["service_tier"] : [])];
+  const ran = declared.filter((tool) => tool.server_side).map(({ name }) => (name === SEARCH ? name : `tools.${name}`));
+  return [...(speaks ? ["modalities"] : []), ...ran, ...(tier !== null && isDearerTier(tier) ? ["service_tier"] : [])];
 }
 
 /** Output that the stream does not show as it is billed: reasoning, and rejected tokens of a prediction. */
@@ -130,6 +135,7 @@ export function readOpenAiRequest(body: Uint8Array, target: RequestTarget = {}):
   const tier = textField(fields, "service_tier");
   const streamOptions = objectField(fields, "stream_options");
   const metadata = isObject(fields.metadata) ? fields.metadata : null;
+  const declared = tools(body, fields, ranges);
   if (fields.modalities !== undefined && fields.modalities !== null && !Array.isArray(fields.modalities)) {
     refuseField("modalities", fields.modalities, "an array");
   }
@@ -146,8 +152,8 @@ export function readOpenAiRequest(body: Uint8Array, target: RequestTarget = {}):
     thinking: billsUnseen(fields),
     system: [],
     messages: openAiMessages(fields),
-    tools: tools(body, fields, ranges),
-    unknown_fields: [...fieldsOutside(fields, NEUTRAL), ...dearFields(fields, tier)],
+    tools: declared,
+    unknown_fields: [...fieldsOutside(fields, NEUTRAL), ...dearFields(fields, tier, declared)],
     body_user: textField(fields, "user"),
     body_tags: tagsOf(metadata),
     service_tier: tier,
