@@ -1,6 +1,6 @@
 // bursar.fetch and bursar.wrap for every wire: the provider told by its host, Google's client, the OpenAI Agents SDK.
 import { createOpenAI } from "@ai-sdk/openai";
-import { GoogleGenAI } from "@google/genai";
+import { type GenerateContentConfig, GoogleGenAI } from "@google/genai";
 import { Agent, OpenAIProvider, Runner } from "@openai/agents";
 import { generateText, streamText } from "ai";
 import OpenAI from "openai";
@@ -51,6 +51,33 @@ test("a refusal reaches Google's client once, with its message, and is known as 
   expect(String(refused)).toContain("bursar budget raise spent");
   expect((await at.status()).agents.spent?.refused).toBe(1);
   expect((await at.bill()).calls).toBe(0);
+});
+
+test("Google's client keeps its own connection: what is posted is its bill, aborts settle, a cut ends with MAX_TOKENS", async () => {
+  const at = await openSdkPlace((url) => `gemini: { api_key: unused, base_url: "${url}/v1beta" }`);
+  open.push(at);
+  const client = (steer: Record<string, string> = {}) =>
+    at.bursar.wrap(new GoogleGenAI({ apiKey: "own", httpOptions: { baseUrl: at.url, headers: steer } }));
+  const asked = { model: "gemini-2.5-flash-lite", contents: prompt };
+  const read = async (ai: GoogleGenAI, config: GenerateContentConfig = {}): Promise<unknown> => {
+    let finish: unknown;
+    for await (const chunk of await ai.models.generateContentStream({ ...asked, config }))
+      finish = chunk.candidates?.[0]?.finishReason ?? finish;
+    return finish;
+  };
+  await at.bursar.task("g", { agent: "roomy" }, async () => {
+    expect((await client().models.generateContent(asked)).text).toMatch(/\w+/);
+    expect(await read(client())).toBe("STOP");
+  });
+  expect((await at.bill()).calls).toBe(2);
+  await at.exact();
+  const slow = client({ "x-sim-output-tokens": "3000", "x-sim-tokens-per-second": "500" });
+  const left = at.bursar.task("g", { agent: "roomy" }, () => read(slow, { abortSignal: AbortSignal.timeout(1_000) }));
+  await expect(left).rejects.toThrow(/abort|timeout/i);
+  await at.covered();
+  const long = { "x-sim-output-tokens": "12000", "x-sim-tokens-per-second": "3000", "x-sim-fault": "ignore-cap=12000" };
+  expect(await at.bursar.task("g", { agent: "tight" }, () => read(client(long), { maxOutputTokens: 800 }))).toBe("MAX_TOKENS");
+  expect((await at.bill()).by_call.at(-1)).toMatchObject({ ended: "left" });
 });
 
 test("what Google's client does besides is refused by name", async () => {

@@ -100,8 +100,8 @@ test("wherever a stream is cut, exactly the blocks that are open are closed", ()
       const open = new Set<string>();
       for (const event of seen) {
         expect(reader.event(raw(event))).not.toBeNull();
-        if ("open" in event) open.add(event.open);
-        if ("close" in event) open.delete(event.close);
+        if ("open" in event && event.open !== undefined) open.add(event.open);
+        if ("close" in event && event.close !== undefined) open.delete(event.close);
       }
       expect(json(reader.cut(figures))).toMatchObject({ cut: { close: [...open] } });
       expect(reader.seen.metered_output).toBeGreaterThanOrEqual(
