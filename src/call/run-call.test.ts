@@ -100,6 +100,15 @@ test("a complete 500 counts the input and is flagged", async () => {
   expect(posted).toMatchObject({ type: "call.posted", evidence: "estimated", outcome: "failed", flags: ["upstream_status:500"] });
 });
 
+test("a complete 4xx that may be billed counts the input, and the client reads the provider's own words", async () => {
+  const at = await road(() => whole(451, { error: { message: "not in your region" } }));
+  const reply = await at.call(ASK);
+  expect(reply).toMatchObject({ kind: "whole", status: 451 });
+  expect(Buffer.from(reply.kind === "stream" ? "" : reply.body).toString()).toContain("not in your region");
+  expect((await at.ledger.readCall("call0"))[1]).toMatchObject({ type: "call.posted", flags: ["upstream_status:451"] });
+  expect(reply.facts.figures.cost_usd).not.toBe("0.00");
+});
+
 test("200 with HTML, with nothing, with an error, or without usage is posted at what was held (C13, C4)", async () => {
   for (const body of ["<html>hello</html>", "", JSON.stringify({ error: { message: "no" } })]) {
     const at = await road(() => whole(200, body));

@@ -333,15 +333,15 @@ async function afterError(road: RoadParts, call: Admissible, of: { attempt: Atte
     const counts = { input_fresh: held.input_tokens, output_text: 0, requests: 1 };
     const within = price === null || costOf(counts, price) <= held.nano;
     const flags = [`upstream_status:${status}`];
-    if (within)
-      await settle(needs, attempt, {
-        kind: "post",
-        usage: { counts, evidence: "estimated" },
-        ended: "failed",
-        flags,
-        response_id: null,
-      });
-    else await settle(needs, attempt, { kind: "post_held", ended: "failed", flags, response_id: null });
+    const ended = { ended: "failed" as const, flags, response_id: null };
+    const cost = await settle(
+      needs,
+      attempt,
+      within ? { kind: "post", usage: { counts, evidence: "estimated" }, ...ended } : { kind: "post_held", ...ended },
+    );
+    // The provider answered, and what it says of the request is the client's to read.
+    if (status >= 400 && status < 500 && status !== 408)
+      return { kind: "reply", reply: { kind: "whole", status, body, facts: facts(cost) } };
   }
   const message = `${candidate.provider} failed with status ${status} after the call was sent. Its input is counted.`;
   return failed(new BursarError("upstream_failed", message, { provider: candidate.provider, status }));

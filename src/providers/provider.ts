@@ -5,7 +5,10 @@ import type { ProviderSettings } from "../config/config.js";
 import type { SimulatedUpstream } from "./simulated/open-simulated.js";
 
 /** Path below the base URL for a request; may name its model. Built from what was admitted, never from the client's URL. */
-export type PathOf = (request: Pick<UpstreamRequest, "model" | "stream">, settings: Pick<ProviderSettings, "api_version">) => string;
+export type PathOf = (
+  request: Pick<UpstreamRequest, "model" | "stream">,
+  settings: Pick<ProviderSettings, "api_version">,
+) => string;
 
 /** One kind of provider: everything that differs between them and is not a dialect. */
 export interface ProviderKind {

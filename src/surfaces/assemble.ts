@@ -93,7 +93,7 @@ function follow(
   const simulator = options.simulator === undefined ? {} : { simulator: options.simulator };
   const take = async (next: Config): Promise<void> => {
     core.current.providing = openProviding({ config: next, clock: core.clock, previous: core.current.providing, ...simulator });
-    await declare(core.ledger, next, "the configuration file changed");
+    await declare(core.ledger, core.current.providing.config, "the configuration file changed");
     tellWarnings(options, core.current.providing, core.clock.now());
     tell?.(`Configuration reloaded from ${next.path}.`);
   };
@@ -177,7 +177,7 @@ export async function openCore(options: AssembleOptions): Promise<Core> {
   const onTrouble = (error: unknown): void => tell?.("Trouble with the data directory.", error);
   const persistence = await openSqlite({ directory: config.data, clock, onTrouble });
   const ledger = await openJournal({ persistence, clock, fault: (error) => tell?.("A reader of the log failed.", error) });
-  await declare(ledger, config, "the configuration at start");
+  await declare(ledger, current.providing.config, "the configuration at start");
   tellWarnings(options, providing(), startedAt);
   const calls = await openRecentCalls({ ledger });
   const measures = openMeasures({ ledger });

@@ -12,6 +12,7 @@ import type { OpenProvider } from "../providers/provider.js";
 import { openProvider, type ProviderNeeds } from "../providers/registry.js";
 import { idleFallbacks, openCatalog } from "./catalog.js";
 import { digestOf, findKey, type KnownKey } from "./credential.js";
+import { meantModels } from "./meant-models.js";
 import { type ServedModel, servedModels } from "./served-models.js";
 
 /** The providing side of one configuration. */
@@ -65,8 +66,9 @@ export function openProviding(options: {
   previous?: Providing;
   simulator?: ProviderNeeds["simulator"];
 }): Providing {
-  const { config, clock, previous } = options;
-  const prices = openPriceBook({ overrides: config.prices?.overrides ?? [] });
+  const { clock, previous } = options;
+  const prices = openPriceBook({ overrides: options.config.prices?.overrides ?? [] });
+  const { config, warnings } = meantModels(options.config, prices, clock.now());
   const limits = { first_byte_ms: config.limits.first_byte_ms, idle_ms: config.limits.idle_ms };
   const simulator = options.simulator === undefined ? {} : { simulator: options.simulator };
   const kept = new Map<string, OpenProvider>();
@@ -94,7 +96,7 @@ export function openProviding(options: {
     prices,
     providers,
     catalog,
-    warnings: idleFallbacks(served, clock.now()),
+    warnings: [...warnings, ...idleFallbacks(served, clock.now())],
     models: listedModels({ config, prices, providers, catalog, clock }),
     identify: (token) => findKey(keys, token) ?? anybody,
   };

@@ -35,7 +35,7 @@ test("an edited limit is in force within two seconds, and the log says from wher
   await expect.poll(limit, { timeout: 2_000 }).toBe("7.25");
   const changes = (await at.entries("budget.changed")).at(-1);
   expect(changes).toMatchObject({ budget: "day", actor: "config", reason: "the configuration file changed" });
-  expect(at.told.join("\n")).toContain("Configuration reloaded");
+  await expect.poll(() => at.told.join("\n")).toContain("Configuration reloaded");
 });
 
 test("a wrong edit keeps the last good one and says where it is wrong, once; the next good one is taken", async () => {
