@@ -1,6 +1,7 @@
 // The AI SDK's middleware: calls of any provider's model are met above the wire and take the same road.
 import { setTimeout as sleep } from "node:timers/promises";
 import { createAnthropic } from "@ai-sdk/anthropic";
+import { createGoogleGenerativeAI } from "@ai-sdk/google";
 import { createOpenAI } from "@ai-sdk/openai";
 import {
   APICallError,
@@ -41,9 +42,21 @@ function anthropic(): Exclude<LanguageModel, string> {
   return wrapLanguageModel({ model, middleware: at.bursar.middleware() });
 }
 
+function google(): Exclude<LanguageModel, string> {
+  const model = createGoogleGenerativeAI({ baseURL: `${at.url}/v1beta`, apiKey: "own" })("gemini-2.5-flash-lite");
+  return wrapLanguageModel({ model, middleware: at.bursar.middleware() });
+}
+
+function responses(): Exclude<LanguageModel, string> {
+  const model = createOpenAI({ baseURL: `${at.url}/v1`, apiKey: "own" }).responses("gpt-4o-mini");
+  return wrapLanguageModel({ model, middleware: at.bursar.middleware() });
+}
+
 test.each([
   ["openai", openai],
+  ["openai Responses", responses],
   ["anthropic", anthropic],
+  ["google", google],
 ])("%s: text, stream, tools and an object are answered, and what is posted is what the provider billed", async (_, model) => {
   const headers = agent("roomy");
   const whole = await generateText({ model: model(), prompt, headers, maxOutputTokens: 300 });
@@ -57,8 +70,10 @@ test.each([
   expect(called.toolCalls[0]?.input).toMatchObject({ city: expect.any(String) });
   const streamed = streamText({ model: model(), prompt, headers: { ...headers, "x-sim-tool-call": "get_weather" }, tools });
   expect((await streamed.toolCalls)[0]?.input).toMatchObject({ city: expect.any(String) });
-  expect((await at.bill()).calls).toBe(4);
-  expect((await at.status()).agents.roomy?.calls).toBe(4);
+  const { object } = await generateObject({ model: model(), prompt, headers, schema });
+  expect(object).toMatchObject({ city: expect.any(String) });
+  expect((await at.bill()).calls).toBe(5);
+  expect((await at.status()).agents.roomy?.calls).toBe(5);
   await at.exact();
 });
 

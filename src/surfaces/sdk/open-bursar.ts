@@ -88,17 +88,13 @@ function taskOf(scopes: ReturnType<typeof openTaskScopes>): Bursar["task"] {
 }
 
 function sdkCoreOf(core: Core, scopes: SdkCore["scopes"]): SdkCore {
-  const limits = () => core.providing().config.limits;
   return {
     road: core.road,
     dialects: core.dialects,
     prices: core.desk.prices,
     scopes,
     get firstByteMs() {
-      return limits().first_byte_ms;
-    },
-    get idleMs() {
-      return limits().idle_ms;
+      return core.providing().config.limits.first_byte_ms;
     },
     providerAt: (host) => providerAt(core.providing().config.providers, host),
     providerNamed: (name) => providerNamed(core.providing().config.providers, name),

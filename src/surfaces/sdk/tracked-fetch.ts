@@ -28,7 +28,6 @@ export interface SdkCore {
   /** An upstream of the configuration that simulates this provider; it then answers instead of the client's connection. */
   readonly simulatedFor: (provider: string, dialect: DialectName) => Upstream | null;
   readonly firstByteMs: number;
-  readonly idleMs: number;
 }
 
 /** Identity of calls in this process: whoever runs the code is trusted to say what it is for. */
