@@ -4,11 +4,10 @@ import Anthropic from "@anthropic-ai/sdk";
 const url = process.env.BURSAR_URL ?? "http://127.0.0.1:4141";
 const client = new Anthropic({ baseURL: `${url}/agents/research-claude`, apiKey: "platform-key" });
 
-const stream = client.messages.stream({
-  model: "claude-haiku-4-5",
-  max_tokens: 60,
-  messages: [{ role: "user", content: "Tell me of ferries." }],
-});
+const asked = { model: "claude-haiku-4-5", messages: [{ role: "user" as const, content: "Tell me of ferries." }] };
+console.log("The question has", (await client.messages.countTokens(asked)).input_tokens, "tokens; counting them is free");
+
+const stream = client.messages.stream({ ...asked, max_tokens: 60 });
 stream.on("text", (text) => process.stdout.write(text));
 const message = await stream.finalMessage();
 console.log();

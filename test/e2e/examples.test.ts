@@ -2,12 +2,13 @@
 import { execFile, execFileSync } from "node:child_process";
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { delimiter, join } from "node:path";
 import { promisify } from "node:util";
 import { transform } from "esbuild";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { cleanEnvironment, type ServerProcess, startServer } from "../server-process.js";
+import { cleanEnvironment, freePort, type ServerProcess, startServer } from "../server-process.js";
 import { root } from "../tidy/source.js";
+import { CLAUDE_CODE, CODEX } from "./coding-agents/installed.js";
 
 const run = promisify(execFile);
 const cli = join(root, "dist/surfaces/cli/bin.js");
@@ -19,7 +20,7 @@ beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), "bursar-examples-"));
   cpSync(join(root, "examples"), join(folder, "examples"), { recursive: true });
   mkdirSync(join(folder, "node_modules"));
-  for (const name of ["openai", "@anthropic-ai"]) {
+  for (const name of ["openai", "@anthropic-ai", "@google", "ai", "@ai-sdk", "@langchain", "@openai"]) {
     symlinkSync(join(root, "test/node_modules", name), join(folder, "node_modules", name));
   }
   symlinkSync(root, join(folder, "node_modules/bursar"));
@@ -74,7 +75,51 @@ test("anthropic-client.ts", async () => {
   expect(said).toMatch(/Stopped by (end_turn|max_tokens) after \d+ tokens/);
   const explained = await fetch(/Explained at (\S+)/.exec(said)?.[1] ?? "");
   expect(explained.status).toBe(200);
-  expect(await agents()).toMatchObject({ "research-claude": { calls: 1 } });
+  expect(await agents()).toMatchObject({ "research-claude": { calls: 2 } });
+});
+
+test.each([
+  ["openai-responses.ts", "research-responses", 1, /Ended (completed|incomplete) after \d+ tokens/],
+  ["openai-embeddings.ts", "research-index", 1, /2 vectors of 1536 dimensions\nThey cost \$ 0\.\d+/],
+  ["genai-client.ts", "research-gemini", 2, /The question has \d+ tokens\n\w+ \w+/],
+  ["ai-sdk.ts", "research-ai-sdk", 2, /\w+ - \d+ tokens\n\w+ \w+|tokens/],
+  ["langchain.ts", "research-langchain", 2, / - \d+ tokens\n\w+ \w+/],
+  ["openai-agents.ts", "research-agents", 2, /billing says: \w+ \w+[\s\S]*2 requests/],
+])("%s", async (file, agent, calls, says) => {
+  expect(await typescript(file)).toMatch(says);
+  expect(await agents()).toMatchObject({ [agent]: { calls } });
+});
+
+test("ai-sdk-middleware.ts", async () => {
+  const port = await freePort();
+  const command = [process.execPath, cli, "simulator", "--port", String(port)] as const;
+  const simulator = await startServer({ command, cwd: folder, env: cleanEnvironment(folder), port });
+  try {
+    const env = { BURSAR_DATA: join(folder, "middleware"), SIMULATOR_URL: `${simulator.url}/v1` };
+    expect(await typescript("ai-sdk-middleware.ts", env)).toMatch(
+      /\w+ \w+[\s\S]*Refused: Budget "task-cap".*bursar budget raise/,
+    );
+  } finally {
+    await simulator.stop();
+  }
+});
+
+test.each([
+  ["claude-code.sh", "claude", CLAUDE_CODE],
+  ["codex.sh", "codex", CODEX],
+])("%s", async (file, name, binary) => {
+  // Without a binary for this machine the script is read and not run; npm test says so.
+  if (binary === null) {
+    ran.add(file);
+    expect((await run("sh", ["-n", `examples/${file}`], { cwd: folder })).stderr).toBe("");
+    return;
+  }
+  mkdirSync(join(folder, name));
+  symlinkSync(binary, join(folder, name, name));
+  const quiet = { DISABLE_TELEMETRY: "1", CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: "1" };
+  const said = await example("sh", file, { ...quiet, PATH: `${join(folder, name)}${delimiter}${process.env.PATH}` });
+  expect(said).toMatch(/\w+ \w+/);
+  expect((await agents())[`research-${file.replace(".sh", "")}`]?.calls).toBeGreaterThan(0);
 });
 
 test("openai_client.py", { timeout: 180_000 }, async () => {
