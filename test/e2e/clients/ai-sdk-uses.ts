@@ -1,8 +1,9 @@
 import { createAnthropic } from "@ai-sdk/anthropic";
 import { createGoogleGenerativeAI } from "@ai-sdk/google";
 import { createOpenAI } from "@ai-sdk/openai";
-import { generateText, jsonSchema, type LanguageModel, streamText, tool } from "ai";
-import { type ClientUse, type Heard, type OpenedClient, QUESTION, WEATHER } from "./client-use.js";
+import { generateText, jsonSchema, type LanguageModel, streamText, tool, wrapLanguageModel } from "ai";
+import { type ClientUse, type Heard, type OpenedClient, type Purpose, QUESTION, WEATHER } from "./client-use.js";
+import type { Way } from "./door.js";
 
 const tools = { get_weather: tool({ inputSchema: jsonSchema<{ city: string }>(WEATHER) }) };
 
@@ -44,8 +45,32 @@ function opened(model: LanguageModel): OpenedClient {
   };
 }
 
+/** Bursar around a model that is reached by its own connection; the task is the program's. */
+function aroundModel(way: Way, { headers, agent, task }: Purpose): OpenedClient {
+  const own = createOpenAI({ baseURL: `${way.simulatorUrl}/v1`, apiKey: "own-key", headers }).chat("gpt-4o-mini");
+  const { bursar } = way;
+  if (bursar === null) return opened(own);
+  const client = opened(wrapLanguageModel({ model: own, middleware: bursar.middleware() }));
+  const inTask = <T>(work: () => Promise<T>): Promise<T> => bursar.task(task, { id: task, agent }, work);
+  return {
+    answer: () => inTask(client.answer),
+    stream: (listening) => inTask(() => client.stream?.(listening) as Promise<Heard>),
+    tools: () => inTask(async () => client.tools?.()),
+    streamedTools: (listening) => inTask(async () => client.streamedTools?.(listening)),
+  };
+}
+
 /** The AI SDK over the providers' own packages. */
 export const AI_SDK_USES: readonly ClientUse[] = [
+  {
+    client: "ai, wrapLanguageModel",
+    packages: ["ai"],
+    route: "any model",
+    inProcess: "bursar.middleware()",
+    doors: ["in process"],
+    cutFinish: "length",
+    open: aroundModel,
+  },
   {
     client: "ai, @ai-sdk/openai",
     packages: ["ai", "@ai-sdk/openai"],
