@@ -33,6 +33,19 @@ function codex(headers: ClaimHeaders, base: string): ClientAgent {
   return { agent: readName(`${base}/${name}`, "sub-agent of Codex"), parent: base, named: true, ...session };
 }
 
+function isCodex(headers: ClaimHeaders): boolean {
+  const own = headers["x-codex-turn-metadata"] !== undefined || headers["x-openai-subagent"] !== undefined;
+  return own || /^codex/i.test(headers.originator ?? "") || /^codex/i.test(headers["user-agent"] ?? "");
+}
+
+/**
+ * The status by which a client takes a spent budget for final, where 402 does not do that; null elsewhere. Codex asks five
+ * more times after any status but 400 and a spent quota (codex 0.169, driven in the tests of coding agents).
+ */
+export function finalStatusFor(headers: ClaimHeaders): 400 | null {
+  return isCodex(headers) ? 400 : null;
+}
+
 /**
  * The coding agent behind a request, or null. `pathAgent` (`/agents/{name}/…`) stands in for the client's own name. Throws
  * `invalid_request` for a sub-agent's name that is none.
@@ -45,7 +58,5 @@ export function codingAgent(headers: ClaimHeaders, pathAgent: string | undefined
     if (subAgent === "") return { agent: base, named: false };
     return { agent: readName(subAgent, "x-claude-code-agent-id"), parent: base, named: true };
   }
-  const codexOwn = headers["x-codex-turn-metadata"] !== undefined || headers["x-openai-subagent"] !== undefined;
-  if (codexOwn || /^codex/i.test(headers.originator ?? "") || /^codex/i.test(client)) return codex(headers, pathAgent ?? "codex");
-  return null;
+  return isCodex(headers) ? codex(headers, pathAgent ?? "codex") : null;
 }

@@ -16,7 +16,7 @@ export interface KeyIdentity {
   readonly user?: string;
   /** Globs of models it may use; absent allows all. */
   readonly models?: readonly string[];
-  /** Status of a final budget refusal; default 402. */
+  /** Status of a final budget refusal; absent: 402, or what the client takes for final (see coding-agent.ts). */
   readonly exhausted_status?: 400 | 402 | 403 | 429;
   /** May headers, paths and body fields say who is calling? */
   readonly trusts_attribution: boolean;

@@ -121,7 +121,6 @@ function keysOf(file: ConfigFile): KeySettings[] {
     token: key.token,
     identity: {
       name: key.name,
-      exhausted_status: Number(key.exhausted_status) as 400 | 402 | 403 | 429,
       trusts_attribution: key.attribution === "headers",
       ...given({
         team: key.team,
@@ -131,6 +130,7 @@ function keysOf(file: ConfigFile): KeySettings[] {
         routes: key.routes,
         tool_uses_max: key.tool_uses_max,
         allow_parameters: key.allow_parameters,
+        exhausted_status: key.exhausted_status == null ? null : (Number(key.exhausted_status) as 400 | 402 | 403 | 429),
       }),
     },
   }));

@@ -45,10 +45,15 @@ export const key = () =>
         { min: 1, max: 1_000 },
       )
       .nullish(),
-    exhausted_status: the.withDefault(
-      the.choice({ about: "HTTP status of a final budget refusal.", example: "402" }, ["402", "429", "403", "400"]),
-      "402",
-    ),
+    exhausted_status: the
+      .choice(
+        {
+          about: "HTTP status of a final budget refusal. Left out: 402, and 400 for Codex, which asks again after a 402.",
+          example: "402",
+        },
+        ["402", "429", "403", "400"],
+      )
+      .nullish(),
     attribution: the.withDefault(
       the.choice({ about: "`headers`: calls may say who they are for. `off`: such claims are ignored.", example: "headers" }, [
         "off",

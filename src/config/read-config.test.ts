@@ -105,7 +105,7 @@ test("a variable is filled in as text and can change neither structure nor lines
   expect(problems).toEqual([expect.stringContaining("bursar.yaml:5:13 week_start:")]);
   const config = good(text.replace("noday", "sunday"), env);
   expect(config.keys[0]?.token?.reveal()).toBe("x}#,:&*");
-  expect(config.keys[0]?.identity).toMatchObject({ name: "a", team: "cx", trusts_attribution: false, exhausted_status: 402 });
+  expect(config.keys[0]?.identity).toMatchObject({ name: "a", team: "cx", trusts_attribution: false });
   expect(config.server.port).toBe(4242);
   expect(config.week_start).toBe("sunday");
 });

@@ -5,6 +5,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { BursarError } from "../../accounting/errors.js";
+import { finalStatusFor } from "../../call/coding-agent.js";
 import type { KeyIdentity } from "../../call/identify.js";
 import type { Dialect, DialectName } from "../../call/needs.js";
 import { refuseRoute } from "../../call/permitted.js";
@@ -133,6 +134,12 @@ function admitted(options: GatewayOptions, request: IncomingMessage, queryKey: s
   );
 }
 
+/** The key, with the status that its client takes a refusal for final by where the key names none. */
+function answeredAs(key: KeyIdentity, headers: Readonly<Record<string, string>>): KeyIdentity {
+  const final = key.exhausted_status === undefined ? finalStatusFor(headers) : null;
+  return final === null ? key : { ...key, exhausted_status: final };
+}
+
 async function serveCall(
   options: GatewayOptions,
   of: { request: IncomingMessage; response: ServerResponse; routed: Extract<Routed, { kind: "data" | "models" }> },
@@ -145,22 +152,24 @@ async function serveCall(
   });
   try {
     if (options.anyKey()) refuseStranger(request);
-    const { key, credentials } = admitted(options, request, routed.queryKey);
-    refuseRoute(key, routed.kind === "models" ? "models" : routed.dialect);
+    const { key: admittedKey, credentials } = admitted(options, request, routed.queryKey);
+    refuseRoute(admittedKey, routed.kind === "models" ? "models" : routed.dialect);
     if (routed.kind === "models") {
-      const list = modelsBody({ routed, headers: request.headers, key, models: options.models() });
+      const list = modelsBody({ routed, headers: request.headers, key: admittedKey, models: options.models() });
       response.writeHead(200, { "content-type": "application/json", "content-length": String(list.byteLength) });
       response.end(list);
       return;
     }
     const { target, query, agent } = routed;
     const body = await readBody(request, options.bodyBytesMax);
+    const headers = plainHeaders(request);
+    const key = answeredAs(admittedKey, headers);
     const reply = await options.road.run({
       dialect,
       target,
       query,
       body,
-      headers: plainHeaders(request),
+      headers,
       credentials,
       key,
       signal: left.signal,

@@ -63,8 +63,8 @@ function withKey(): void {
 
   // Codex asks five times more after any status but 400 and a spent quota, whatever x-should-retry says.
   test.each([
-    ["402", "platform-key", 6],
-    ["400, as exhausted_status of its key says,", "spent-400", 1],
+    ["402, where its key says so,", "spent-402", 6],
+    ["400, as it is told where the key says nothing,", "platform-key", 1],
   ])("a spent budget told with %s ends it, and its user reads how to lift it", { timeout: LIMIT_MS }, async (_, key, most) => {
     const before = { sent: callsOf(rig.sent).length, arrived: callsOf(rig.arrived).length };
     const refused = await codex(rig, "/agents/spent", key);

@@ -106,3 +106,12 @@ test("a subscription's own login arrives, and Bursar's key does not", async () =
     await subscribed.close();
   }
 });
+
+test("a spent budget is told to Codex with the status it takes for final, to others with 402, unless the key says", async () => {
+  const before = callsOf(rig.arrived).length;
+  const asked = { path: "/agents/spent/v1/responses", body: RESPONSE };
+  expect((await ask(rig, { ...asked, headers: CODEX })).status).toBe(400);
+  expect((await ask(rig, { ...asked, headers: { ...CODEX, authorization: "Bearer spent-402" } })).status).toBe(402);
+  expect((await ask(rig, { ...asked, headers: {} })).status).toBe(402);
+  expect(callsOf(rig.arrived).length).toBe(before);
+});
