@@ -50,6 +50,8 @@ export interface ClientUse {
   readonly addsToStream?: { readonly tokens: number; readonly why: string };
   /** The provider tells no usage on this route: what Bursar counts itself is posted. */
   readonly usageUntold?: true;
+  /** Nobody tells Bursar that the programmer left: its hold stays until it is presumed. */
+  readonly leavingUntold?: true;
   /** A tool's arguments come in one event: there is no middle to cut. */
   readonly toolsArriveWhole?: true;
   open(way: Way, purpose: Purpose): OpenedClient;

@@ -3,7 +3,8 @@ import type { BaseChatModel } from "@langchain/core/language_models/chat_models"
 import type { AIMessageChunk } from "@langchain/core/messages";
 import { concat } from "@langchain/core/utils/stream";
 import { ChatOpenAI } from "@langchain/openai";
-import { type ClientUse, type Heard, type OpenedClient, QUESTION, WEATHER } from "./client-use.js";
+import { type ClientUse, type Heard, type OpenedClient, type Purpose, QUESTION, WEATHER } from "./client-use.js";
+import type { Way } from "./door.js";
 
 const tools = [{ type: "function" as const, function: { name: "get_weather", parameters: WEATHER } }];
 
@@ -39,8 +40,40 @@ function opened(model: BaseChatModel): OpenedClient {
   };
 }
 
+/** A model by its own connection that a callback handler admits and settles; the task is the program's. */
+function withCallback(way: Way, { headers, agent, task }: Purpose): OpenedClient {
+  const { bursar } = way;
+  const client = opened(
+    new ChatOpenAI({
+      model: "gpt-4o-mini",
+      maxTokens: 8000,
+      apiKey: "own-key",
+      configuration: { baseURL: `${way.simulatorUrl}/v1`, defaultHeaders: headers },
+      ...(bursar === null ? {} : { callbacks: [bursar.callback()], maxRetries: 0 }),
+    }),
+  );
+  if (bursar === null) return client;
+  const inTask = <T>(work: () => Promise<T>): Promise<T> => bursar.task(task, { id: task, agent }, work);
+  return {
+    answer: () => inTask(client.answer),
+    stream: (listening) => inTask(() => client.stream?.(listening) as Promise<Heard>),
+    tools: () => inTask(async () => client.tools?.()),
+    streamedTools: (listening) => inTask(async () => client.streamedTools?.(listening)),
+  };
+}
+
 /** LangChain's chat models. */
 export const LANGCHAIN_USES: readonly ClientUse[] = [
+  {
+    client: "@langchain/core, callback",
+    packages: ["@langchain/core"],
+    route: "any model",
+    inProcess: "bursar.callback()",
+    // A callback cannot cut a stream, and LangChain calls none when a stream's signal is aborted.
+    leavingUntold: true,
+    doors: ["in process"],
+    open: withCallback,
+  },
   {
     client: "@langchain/openai",
     packages: ["@langchain/openai"],

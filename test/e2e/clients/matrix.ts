@@ -168,11 +168,12 @@ function checksOf(use: ClientUse, { stream, tools, streamedTools }: OpenedClient
     ],
     tools !== undefined && ["tools", "calls a tool with arguments that fit its schema", (door) => showTools(door, use)],
     ["refusal", "is refused in exactly one request, and its programmer sees how to lift it", (door) => showRefusal(door, use)],
-    stream !== undefined && [
-      "abort",
-      "is settled at no less than was produced when its programmer leaves",
-      (door) => showAbort(door, use),
-    ],
+    stream !== undefined &&
+      use.leavingUntold !== true && [
+        "abort",
+        "is settled at no less than was produced when its programmer leaves",
+        (door) => showAbort(door, use),
+      ],
     stream !== undefined &&
       cuts && ["cut", "ends as at its cap when the money is gone in the middle", (door) => showCut(door, use)],
     streamedTools !== undefined &&
