@@ -10,7 +10,7 @@ export interface Fraction {
 }
 
 /** Zero. */
-export const NOTHING: Fraction = { over: 0n, under: 1n };
+const NOTHING: Fraction = { over: 0n, under: 1n };
 
 /** The fraction that a plain non-negative decimal text (`"2.5"`) stands for. Throws RangeError on anything else. */
 export function fractionOf(decimal: string): Fraction {
