@@ -9,9 +9,6 @@ export interface Fraction {
   readonly under: bigint;
 }
 
-/** Zero. */
-const NOTHING: Fraction = { over: 0n, under: 1n };
-
 /** The fraction that a plain non-negative decimal text (`"2.5"`) stands for. Throws RangeError on anything else. */
 export function fractionOf(decimal: string): Fraction {
   const match = /^(\d+)(?:\.(\d+))?$/.exec(decimal);
