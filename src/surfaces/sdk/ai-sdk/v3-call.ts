@@ -149,11 +149,15 @@ function cacheWrites(provider: string, call: V3Call): NeutralCall["cache_writes"
   return marked.includes('"ttl":"1h"') ? "1h" : "5m";
 }
 
+/** What Anthropic's provider takes for a thinking budget that is not given (@ai-sdk/anthropic 3). */
+const THINKING_DEFAULT = 1_024;
+
 /** Thinking tokens that Anthropic's provider adds to the output cap it is given (@ai-sdk/anthropic 3: `max_tokens`). */
 export function thinkingBudget(provider: string, call: V3Call): number {
   const thinking = fieldsOf(fieldsOf(fieldsOf(call.providerOptions).anthropic).thinking);
   const { budgetTokens } = thinking;
   if (provider !== "anthropic" || thinking.type !== "enabled") return 0;
+  if (budgetTokens === undefined || budgetTokens === null) return THINKING_DEFAULT;
   return typeof budgetTokens === "number" && Number.isSafeInteger(budgetTokens) && budgetTokens > 0 ? budgetTokens : 0;
 }
 
