@@ -28,7 +28,9 @@ export function errorOfFailure(failure: UpstreamFailure, provider: string): Burs
   const codes = { connect: "upstream_unreachable", timeout: "upstream_timeout", invalid: "upstream_invalid" } as const;
   const code = failure.kind in codes ? codes[failure.kind as keyof typeof codes] : "upstream_failed";
   const ends = failure.kind === "connect" ? "Nothing was sent or billed." : "Its cost is counted in full until it is known.";
-  return new BursarError(code, `${provider}: ${failure.message} ${ends}`, { provider, kind: failure.kind }, { cause: failure });
+  // A client's own connection says its errors without a full stop.
+  const said = /[.!?]$/.test(failure.message) ? failure.message : `${failure.message}.`;
+  return new BursarError(code, `${provider}: ${said} ${ends}`, { provider, kind: failure.kind }, { cause: failure });
 }
 
 /** The provider's usage; without it what is held, or what the body shows beyond it (a cap that was not kept). */
