@@ -82,7 +82,7 @@ test("without a file a key in the environment makes its provider real, and every
     ["anthropic", "anthropic"],
     ["sim", "simulated"],
   ]);
-  expect(config.keys).toEqual([{ token: null, identity: { name: "local", trusts_attribution: true } }]);
+  expect(config.keys).toEqual([{ token: null, identity: { name: "local", trusts_attribution: true, tool_uses_max: 3 } }]);
   expect(config.budgets).toHaveLength(1);
   expect(config.budgets[0]).toMatchObject({
     name: "local-day",

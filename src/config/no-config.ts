@@ -59,6 +59,9 @@ function textOf(env: Env): string {
   ].join("\n");
 }
 
+/** Codex sends a web search with every request and no maximum; without a file nobody could allow it. */
+const LOCAL_TOOL_USES = 3;
+
 /**
  * The configuration without a file: providers whose key is in the environment are real, every other known model is
  * simulated; any client is key `local` and may say by header who it is; one budget, `local-day`, $10 a day, hard.
@@ -82,6 +85,6 @@ export function noConfig(options: NoConfigOptions): Config {
     if (real.includes(provider)) return { provider, mode: "real", why: `${variable} is set` };
     return { provider, mode: "simulated", why: `${variable} is not set` };
   });
-  const identity = { name: "local", trusts_attribution: true };
+  const identity = { name: "local", trusts_attribution: true, tool_uses_max: LOCAL_TOOL_USES };
   return { ...read.config, serving, keys: [{ token: null, identity }] };
 }

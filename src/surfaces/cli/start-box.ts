@@ -41,6 +41,7 @@ export function startBox(of: { url: string; facts: ServerFacts; budgets: readonl
     ["Data", facts.data_directory ?? "in memory"],
     ["", ""],
     ["Shell", `export OPENAI_BASE_URL=${url}/v1 OPENAI_API_KEY=${key} ANTHROPIC_BASE_URL=${url} ANTHROPIC_API_KEY=${key}`],
+    ["", `export GOOGLE_GEMINI_BASE_URL=${url} GEMINI_API_KEY=${key}`],
     [
       "HTTP",
       `curl ${url}/v1/chat/completions -H 'content-type: application/json' -H 'authorization: Bearer ${key}' -d '${body}'`,
@@ -48,6 +49,10 @@ export function startBox(of: { url: string; facts: ServerFacts; budgets: readonl
     ["TypeScript", `new OpenAI({ baseURL: "${url}/v1", apiKey: "${key}" })`],
     ["Python", `OpenAI(base_url="${url}/v1", api_key="${key}")`],
     ["Claude Code", `ANTHROPIC_BASE_URL=${url} ANTHROPIC_AUTH_TOKEN=${key} claude`],
+    [
+      "Codex",
+      `codex -c model_provider=bursar -c 'model_providers.bursar={name="Bursar",base_url="${url}/v1",wire_api="responses",experimental_bearer_token="${key}"}'`,
+    ],
     ["By agent", `${url}/agents/NAME/v1 as base URL names the agent`],
     ["", ""],
     ["Demo fleet", "npm run demo (always simulated, own data directory)"],
