@@ -1,5 +1,6 @@
 // LangChain: by a callback handler that admits and settles, and by bursar.fetch, which also cuts.
 import { ChatAnthropic } from "@langchain/anthropic";
+import { InMemoryCache } from "@langchain/core/caches";
 import { ChatOpenAI } from "@langchain/openai";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { BudgetExceeded, bursarErrorOf, openBursar } from "../../src/surfaces/sdk/index.js";
@@ -103,6 +104,26 @@ test("a connection that breaks, or is aborted, is counted in full: no less than 
   const { global } = await at.status();
   const counted = Math.round((Number(global.total_cost_usd) + Number(global.held_usd)) * 1e9);
   expect(counted).toBeGreaterThanOrEqual(Number((await at.bill()).nano_usd));
+});
+
+test("an answer from LangChain's own cache costs nothing", async () => {
+  const configuration = { baseURL: `${at.url}/v1` };
+  const model = new ChatOpenAI({ model: "gpt-4o-mini", configuration, ...common({}), cache: new InMemoryCache() });
+  await as("roomy", async () => {
+    const { text } = await model.invoke(prompt);
+    expect((await model.invoke(prompt)).text).toBe(text);
+  });
+  expect((await at.bill()).calls).toBe(1);
+  expect((await at.status()).global).toMatchObject({ held_usd: "0.00", calls: 1 });
+  await at.exact();
+});
+
+test("a run with two of Bursar's callbacks is held and posted once", async () => {
+  await as("roomy", async () => {
+    expect((await openai().invoke(prompt, { callbacks: [at.bursar.callback()] })).text).toMatch(/\w+/);
+  });
+  expect((await at.status()).global).toMatchObject({ held_usd: "0.00", calls: 1 });
+  await at.exact();
 });
 
 test("a run without a cap is held at all that its model can give, and the rest is released", async () => {

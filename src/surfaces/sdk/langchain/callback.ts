@@ -140,13 +140,27 @@ function isAbort(error: unknown): boolean {
   return error instanceof Error && /abort/i.test(`${error.name} ${error.message}`);
 }
 
-/** Opens handlers over a core. Holds one entry per run that has not ended. */
-export function openLangChainCallbacks(core: SdkCore): LangChainCallbacks {
+/** The runs between their start and their end: one entry each. */
+function openRuns(core: SdkCore) {
   const running = new Map<string, Running>();
+  const known = new Set<string>();
+
+  function over(runId: string): void {
+    running.delete(runId);
+    known.delete(runId);
+  }
 
   async function started(runId: string, of: { messages: readonly unknown[]; more: readonly unknown[] }): Promise<void> {
-    const run = await begin(core, startOf(core, of), () => running.delete(runId));
-    running.set(runId, run);
+    // A second handler, of the model and of the call, says the same run again.
+    if (known.has(runId)) return;
+    known.add(runId);
+    try {
+      const run = await begin(core, startOf(core, of), () => over(runId));
+      running.set(runId, run);
+    } catch (error) {
+      over(runId);
+      throw error;
+    }
   }
 
   async function ended(runId: string, end: (run: Running) => void): Promise<void> {
@@ -157,6 +171,12 @@ export function openLangChainCallbacks(core: SdkCore): LangChainCallbacks {
     await run.settled;
   }
 
+  return { running, started, ended };
+}
+
+/** Opens handlers over a core. Holds one entry per run that has not ended. */
+export function openLangChainCallbacks(core: SdkCore): LangChainCallbacks {
+  const { running, started, ended } = openRuns(core);
   return {
     handler: () => ({
       name: "bursar",
@@ -165,8 +185,9 @@ export function openLangChainCallbacks(core: SdkCore): LangChainCallbacks {
       handleChatModelStart: (_llm, messages, runId, ...more) => started(runId, { messages: messages.flat(), more }),
       handleLLMStart: (_llm, prompts, runId, ...more) => started(runId, { messages: prompts, more }),
       handleLLMNewToken: (_token, _at, runId) => running.get(runId)?.sign(),
-      handleLLMEnd: (result, runId) =>
+      handleLLMEnd: (result, runId, ...more) =>
         ended(runId, (run) => {
+          if (fieldsOf(more[2]).cached === true) return run.fail(new UpstreamFailure("connect", "LangChain's cache answered."));
           const answer = JSON.stringify(langChainAnswer(result, run.tier));
           run.answer(replyNow(200, { "content-type": "application/json" }, answer));
         }),
