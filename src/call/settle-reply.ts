@@ -64,7 +64,7 @@ export async function settleReply(
   const { response_id, flags } = read;
   if (!read.valid) {
     await settle(needs, attempt, { kind: "post_held", ended: "failed", flags: [...flags, "invalid_reply"], response_id });
-    const message = `${candidate.provider} answered ${reply.status} with something that is not a ${dialect.name} reply. It is counted at what was held.`;
+    const message = `${candidate.provider} answered ${reply.status} with something that is no ${dialect.name} reply. It is counted at what was held.`;
     throw new BursarError("upstream_invalid", message, { provider: candidate.provider });
   }
   return { body, cost: await settle(needs, attempt, outcomeOfReply(attempt, read)) };
