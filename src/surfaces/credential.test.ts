@@ -46,6 +46,14 @@ test("the client's credentials are what is no key of Bursar, and an account alon
   expect(ask({ authorization: "Bearer key-a" })?.credentials).toEqual({});
 });
 
+test("a key of Bursar is no credential of the client's, by whatever scheme it is written", () => {
+  const basic = Buffer.from("anybody:key-b").toString("base64");
+  for (const authorization of ["key-a", "Token key-a", "Bearer key-a, Bearer key-b", `Basic ${basic}`])
+    expect(ask({ "x-bursar-key": "key-a", authorization })?.credentials, authorization).toEqual({});
+  expect(ask({ "x-bursar-key": "key-a", "x-api-key": "Bearer key-b" })?.credentials).toEqual({});
+  expect(ask({ "x-bursar-key": "key-a", authorization: "Basic b2Y6bm9ib2R5" })?.credentials).not.toEqual({});
+});
+
 test("every header that can carry a credential is secret", () => {
   for (const name of ["x-bursar-key", "authorization", "x-api-key", "x-goog-api-key", "api-key", "chatgpt-account-id", "cookie"])
     expect(SECRET_HEADERS.has(name), name).toBe(true);

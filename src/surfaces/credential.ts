@@ -27,6 +27,14 @@ function tokenIn(name: string, value: string | string[] | undefined): string | n
   return token === "" ? null : token;
 }
 
+/** Does a value hold a key of Bursar, by whatever scheme it is written? */
+function holdsKey(name: string, value: string, identify: (token: string) => KeyIdentity | null): boolean {
+  const encoded = /^Basic\s+(\S+)/i.exec(value.trim())?.[1];
+  const pair = encoded === undefined ? [] : Buffer.from(encoded, "base64").toString("utf8").split(":");
+  const tokens = [tokenIn(name, value), value.trim(), ...value.split(/[\s,]+/), ...pair];
+  return tokens.some((token) => token !== null && token !== "" && identify(token) !== null);
+}
+
 /** A request that a key stands behind. */
 export interface Admitted {
   readonly key: KeyIdentity;
@@ -60,8 +68,7 @@ function clientCredentials(headers: RawHeaders, identify: (token: string) => Key
   for (const name of CLIENT_CREDENTIALS) {
     const value = headers[name];
     if (typeof value !== "string" || value.trim() === "") continue;
-    const token = tokenIn(name, value);
-    if (token === null || identify(token) === null) credentials[name] = value;
+    if (!holdsKey(name, value, identify)) credentials[name] = value;
   }
   // An account without a credential for it opens nothing.
   return Object.keys(credentials).some((name) => name !== "chatgpt-account-id") ? credentials : {};
