@@ -56,6 +56,18 @@ const CLASSES: Readonly<Record<string, readonly [UsageClass, number]>> = {
 // Billed in classes that usage has no place for: such a model's bill cannot be computed, so its price is unknown.
 const NOT_METERED = ["output_image_mtok", "output_video_mtok", "output_citation_mtok"];
 
+// What models of these names bill on every call, whatever is asked of them: a search, or sound at a price many times that of
+// text (https://platform.openai.com/docs/pricing, https://docs.perplexity.ai/getting-started/pricing, read 24 November 2026).
+const ALSO_BILLED: readonly (readonly [RegExp, UsageClass])[] = [
+  [/-search-(?:preview|api)|(?:^|[/-])sonar|-online$/, "requests"],
+  [/-audio(?:-|$)/, "input_audio"],
+];
+
+/** The class beside tokens of text that a model of this lower-case name bills; null when there is none. */
+export function alsoBilled(name: string): UsageClass | null {
+  return ALSO_BILLED.find(([pattern]) => pattern.test(name))?.[1] ?? null;
+}
+
 function decimal(value: number): string {
   return String(value);
 }
@@ -110,8 +122,10 @@ function dearer(left: PicoPrices, right: PicoPrices): PicoPrices {
 
 function billable(price: ModelPrice, model: string): boolean {
   if (NOT_METERED.some((key) => price[key] !== undefined)) return false;
-  const { input_fresh, output_text } = picoPrices(price, null);
-  if (input_fresh === undefined) return false;
+  const pico = picoPrices(price, null);
+  const { input_fresh, output_text } = pico;
+  const also = alsoBilled(model);
+  if (input_fresh === undefined || (also !== null && pico[also] === undefined)) return false;
   return output_text !== undefined || (price.output_mtok === undefined && /embed/.test(model));
 }
 

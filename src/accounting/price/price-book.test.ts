@@ -196,3 +196,14 @@ test("no name that a client can send breaks the book or is given a price it does
   );
   for (const name of ["__proto__", "constructor", "toString"]) expect(row("openai", name)).toBeNull();
 });
+
+test("a model that bills searches or sound on every call has a price only where the data names them", () => {
+  for (const name of ["gpt-4o-search-preview", "gpt-4o-mini-search-preview-2025-03-11", "gpt-4o-audio-preview"])
+    expect(row("openai", name), name).toBeNull();
+  expect(row("openrouter", "perplexity/sonar")).toBeNull();
+  expect(row("openai", "gpt-audio")?.pico.input_audio).toBe(32_000_000n);
+  expect(row("openai", "gpt-4o-mini")?.model).toBe("openai/gpt-4o-mini");
+  const overrides = [{ model: "openai/gpt-4o-search-preview", input: "2.50", output: "10.00" }];
+  const [known] = openPriceBook({ overrides }).list(NOW).filter(({ model }) => model === "openai/gpt-4o-search-preview");
+  expect(known?.pico.input_fresh).toBe(2_500_000n);
+});

@@ -5,7 +5,7 @@
 import { BursarError } from "../errors.js";
 import type { UsageClass } from "../meter/usage.js";
 import type { Pico } from "../units/money.js";
-import { BASE_PROVIDERS, type BaseProvider, baseProvider, type DatedRow, datedRows, matches } from "./base-rows.js";
+import { alsoBilled, BASE_PROVIDERS, type BaseProvider, baseProvider, type DatedRow, datedRows, matches } from "./base-rows.js";
 import type { PriceBook, PriceRow } from "./price-row.js";
 import { nameOf, type OverrideRow, type PriceOverride, priceRowOf } from "./prices-file.js";
 
@@ -95,7 +95,9 @@ function findBase(shelf: Shelf, provider: string, names: readonly string[]): Mod
   for (const name of names) {
     const models = shelf.base?.models ?? [];
     const same = models.findIndex((info) => info.id.toLowerCase() === name);
-    const index = same >= 0 ? same : models.findIndex((info) => matches(info.match, name));
+    // A rule may take a model that searches for one that does not.
+    const alike = (id: string): boolean => alsoBilled(id.toLowerCase()) === alsoBilled(name);
+    const index = same >= 0 ? same : models.findIndex((info) => matches(info.match, name) && alike(info.id));
     if (index >= 0) return baseModel(shelf, provider, index);
   }
   return null;
