@@ -137,6 +137,20 @@ test("a model without a price is denied on hard budgets and never costs zero (I1
   expect(posted?.type === "call.posted" && BigInt(posted.nano) > 0n).toBe(true);
 });
 
+test("where no dearest model can stand in for an unknown price, dollars are denied and tokens are not", async () => {
+  for (const [unit, code] of [
+    ["usd", "price_unknown"],
+    ["tokens", "whole"],
+  ] as const) {
+    const at = await road(ANSWER, { on_unknown_price: "ceiling", limit: 1000n * DOLLAR, unit });
+    const { candidates } = at.needs.catalog;
+    at.needs.catalog = {
+      candidates: (query) => candidates(query).map((one) => ({ ...one, price: null, dearest: null })),
+    };
+    expect(codeOf(await at.call(ASK)), unit).toBe(code);
+  }
+});
+
 test("an unknown parameter is refused by name on hard budgets, unless the key allows it", async () => {
   const at = await road(ANSWER);
   const ask = { ...ASK, surprise_fee: 3 };

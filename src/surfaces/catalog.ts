@@ -56,15 +56,19 @@ function priced(
   served: ServedProvider,
   asked: Asked,
   at: number,
-): { provider: string; model: string; price: PriceRow | null } {
+): { provider: string; model: string; price: PriceRow | null; dearest: PriceRow | null } {
   const simulated = served.kind === "simulated";
   const named = asked.prefix !== null && prices.providerOf(asked.rest) !== null && simulated ? asked.prefix : null;
   const provider = simulated ? (named ?? prices.providerOf(asked.text) ?? served.name) : served.name;
   const model = asked.prefix === served.name || named !== null ? asked.rest : asked.text;
-  if (served.free) return { provider, model, price: freeRow(provider, model) };
+  if (served.free) {
+    const price = freeRow(provider, model);
+    return { provider, model, price, dearest: price };
+  }
   const many = simulated || served.kind === "openai-compatible";
   const shelf = many ? provider : (served.priced_as ?? served.kind);
-  return { provider, model, price: prices.resolve({ provider: shelf, model, at }) };
+  const price = prices.resolve({ provider: shelf, model, at });
+  return { provider, model, price, dearest: price ?? prices.dearest(shelf, at) };
 }
 
 /** Does a provider's own wire come in this dialect? Whoever is neither Anthropic nor Gemini copies OpenAI. */
@@ -106,10 +110,10 @@ function served(options: CatalogOptions, query: { asked: Asked; dialect: Dialect
       `The provider "${server.name}" has no key. Set ${variable}, or providers.${server.name}.api_key.`,
     );
   }
-  const { provider, model: name, price } = priced(prices, server, asked, at);
+  const { provider, model: name, price, dearest } = priced(prices, server, asked, at);
   const canonical = price?.model ?? `${provider}/${name.toLowerCase()}`;
   const sent = asked.prefix === server.name || asked.prefix === provider ? name : asked.text;
-  return { upstream, provider, model: sent, canonical, price, dearest: price ?? prices.dearest(provider, at) };
+  return { upstream, provider, model: sent, canonical, price, dearest };
 }
 
 /** A fallback that cannot serve (nobody does in this dialect, or its key is missing) is passed over: it was told at the start. */

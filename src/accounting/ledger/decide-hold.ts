@@ -97,7 +97,11 @@ export function decideHold(state: State, command: HoldCommand, using: DecideWith
   if (notSane(ceiling))
     return refused({ code: "internal", message: `The ceiling of attempt ${attempt_id} is not a sane number.` });
   const path = pathOf(state, attribution, now, memo);
-  const hard = path.find((step) => step.budget.budget.mode === "hard" && step.budget.budget.on_unknown_price === "deny");
+  // Where the dearest known model would stand in and there is none either, dollars cannot be covered; tokens can.
+  const hard = path.find(
+    ({ budget: { budget }, opening }) =>
+      budget.mode === "hard" && (budget.on_unknown_price === "deny" || (opening.unit === "usd" && command.price_id === null)),
+  );
   if (command.price_unknown === true && hard !== undefined) {
     const message =
       `No price is known for "${attribution.model}", so budget "${hard.budget.budget.name}" cannot cover it. ` +
