@@ -204,6 +204,8 @@ test("a model that bills searches or sound on every call has a price only where 
   expect(row("openai", "gpt-audio")?.pico.input_audio).toBe(32_000_000n);
   expect(row("openai", "gpt-4o-mini")?.model).toBe("openai/gpt-4o-mini");
   const overrides = [{ model: "openai/gpt-4o-search-preview", input: "2.50", output: "10.00" }];
-  const [known] = openPriceBook({ overrides }).list(NOW).filter(({ model }) => model === "openai/gpt-4o-search-preview");
+  const [known] = openPriceBook({ overrides })
+    .list(NOW)
+    .filter(({ model }) => model === "openai/gpt-4o-search-preview");
   expect(known?.pico.input_fresh).toBe(2_500_000n);
 });
