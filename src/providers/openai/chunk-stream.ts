@@ -75,14 +75,15 @@ function readHead(reading: Reading, chunk: Fields): void {
   if (typeof chunk.created === "number" && chunk.created > 0) reading.created ??= chunk.created;
 }
 
-/** Usage of a chunk, if it has any. It is final once every choice has finished, wherever it stands. */
+/** Usage of a chunk, if it has any. It is final once every choice that was asked for has finished, wherever it stands. */
 function readChunkUsage(reading: Reading, chunk: Fields): void {
   const told = usageOf(chunk, reading.quirks);
   if (told === null) return;
   if (reading.terminal) reading.usage.flag("usage_after_end");
   const metered = reading.meter.tokens;
   reading.usage.take(openAiUsage(told, { metered, service_tier: chunk.service_tier }));
-  if (reading.choices.size > 0 && [...reading.choices.values()].every((finished) => finished)) reading.usage.close();
+  const begun = reading.choices.size >= Math.max(1, reading.shape.choices);
+  if (begun && [...reading.choices.values()].every((finished) => finished)) reading.usage.close();
 }
 
 /** Takes `"usage":null` out of a chunk for a client that did not ask for usage. */

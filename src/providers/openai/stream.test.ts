@@ -228,3 +228,13 @@ test.each(STREAMS)("C8: %s can be cut after any event and ends well-formed", (na
     }
   }
 });
+
+test("usage beside the end of one answer is not final while another has not begun", () => {
+  const event = (body: object): string => `data: ${JSON.stringify({ id: "c", model: "gpt-4o", ...body })}\n\n`;
+  const first = { choices: [{ index: 0, delta: { content: "a" }, finish_reason: "stop" }] };
+  const second = { choices: [{ index: 1, delta: { content: "one more word ".repeat(100) } }] };
+  const told = { usage: { prompt_tokens: 9, completion_tokens: 1 } };
+  const { seen } = replay(openAiChat, request({ n: 2 }), [Buffer.from(event({ ...first, ...told }) + event(second))]);
+  expect(seen.usage_final).toBe(false);
+  expect(seen.usage?.counts.output_text).toBeGreaterThan(100);
+});
