@@ -103,7 +103,9 @@ export function refuseUnbounded(query: { request: ParsedRequest; key: KeyIdentit
 
 /** Input that nothing bounds but the model's context window: the whole of it, or a refusal. */
 function boundedInput(query: BoundQuery, counted: EstimatedInput, price: PriceRow | null): number {
-  const kind = counted.unbounded[0];
+  // Compressed silence is minutes in a kilobyte: sound has no bound by its bytes, only a usual size.
+  const sound = query.strict && parts(query.request).some((part) => part.kind === "audio") ? "audio" : undefined;
+  const kind = counted.unbounded[0] ?? sound;
   if (kind === undefined) return counted.tokens;
   if (price?.context_window !== undefined && price.context_window !== null) return Math.max(counted.tokens, price.context_window);
   if (!isHard(query.views)) return counted.tokens;

@@ -60,7 +60,8 @@ function priced(
   const simulated = served.kind === "simulated";
   const named = asked.prefix !== null && prices.providerOf(asked.rest) !== null && simulated ? asked.prefix : null;
   const provider = simulated ? (named ?? prices.providerOf(asked.text) ?? served.name) : served.name;
-  const model = asked.prefix === served.name || named !== null ? asked.rest : asked.text;
+  const own = asked.prefix === served.name || (asked.prefix === served.kind && !simulated);
+  const model = own || named !== null ? asked.rest : asked.text;
   if (served.free) {
     const price = freeRow(provider, model);
     return { provider, model, price, dearest: price };
@@ -112,7 +113,7 @@ function served(options: CatalogOptions, query: { asked: Asked; dialect: Dialect
   }
   const { provider, model: name, price, dearest } = priced(prices, server, asked, at);
   const canonical = price?.model ?? `${provider}/${name.toLowerCase()}`;
-  const sent = asked.prefix === server.name || asked.prefix === provider ? name : asked.text;
+  const sent = [server.name, server.kind, provider].includes(asked.prefix ?? "") ? name : asked.text;
   return { upstream, provider, model: sent, canonical, price, dearest };
 }
 

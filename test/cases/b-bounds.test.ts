@@ -130,6 +130,12 @@ test("what the provider keeps under a name is held as the whole window, or refus
   expect(bound.ceiling.input_tokens).toBeGreaterThanOrEqual(row.context_window ?? Number.POSITIVE_INFINITY);
 });
 
+test("B8: under a strict budget sound is held as the whole window, however few its bytes", async () => {
+  const messages = [{ role: "user", parts: [{ kind: "audio", bytes: 300, by_reference: false }] }] as const;
+  const bound = boundAttempt(await query(parsed({ messages }), { strict: true }));
+  expect(bound.ceiling.input_tokens).toBeGreaterThanOrEqual(row.context_window ?? Number.POSITIVE_INFINITY);
+});
+
 interface ByReference {
   readonly what: string;
   readonly dialect: DialectName;
