@@ -36,30 +36,27 @@ const FRAME_MESSAGE = 48;
 const FRAME_TEXT = 32;
 const FRAME_OTHER = 112;
 
-function partsOf(request: ParsedRequest): readonly Part[] {
-  return [...request.system, ...request.messages.flatMap((message) => message.parts)];
-}
-
-function sizesOf(request: ParsedRequest): PromptSizes {
+/** A request's sizes, and the tokens in it that came as ids: of those nothing is to be estimated. */
+function sizesOf(request: ParsedRequest): { readonly sizes: PromptSizes; readonly ids: number } {
   const texts: string[] = [];
   const media: MediaSize[] = [];
   let frame = FRAME_REQUEST + request.messages.length * FRAME_MESSAGE;
-  for (const part of partsOf(request)) {
+  let ids = 0;
+  const take = (part: Part): void => {
     const text = textOf(part);
     if (text !== null) texts.push(text);
     const medium = mediaOf(part);
     if (medium !== null) media.push(medium);
-    if (part.kind === "tokens") frame += part.bytes;
-    else frame += part.kind === "text" ? FRAME_TEXT : part.kind === "unknown" ? 0 : FRAME_OTHER;
-  }
+    if (part.kind === "tokens") {
+      frame += part.bytes;
+      ids += part.count;
+    } else frame += part.kind === "text" ? FRAME_TEXT : part.kind === "unknown" ? 0 : FRAME_OTHER;
+  };
+  request.system.forEach(take);
+  for (const message of request.messages) message.parts.forEach(take);
   const messages = request.messages.length + (request.system.length > 0 ? 1 : 0);
   const sent = { bytes: request.body.byteLength, ascii: isAscii(request.body), frame };
-  return { texts, messages, tools: request.tools.map((tool) => tool.bytes), media, sent };
-}
-
-/** Tokens that came as ids: nothing is to be estimated of them. */
-function idsOf(request: ParsedRequest): number {
-  return partsOf(request).reduce((sum, part) => sum + (part.kind === "tokens" ? part.count : 0), 0);
+  return { sizes: { texts, messages, tools: request.tools.map((tool) => tool.bytes), media, sent }, ids };
 }
 
 /** Fields without a token of their own: beside them only plain messages are counted exactly. */
@@ -98,8 +95,8 @@ const LOADERS: Readonly<Partial<Record<EncodingName, () => Promise<{ countTokens
 export function openEstimator(): Estimator {
   return {
     input(request, canonical) {
-      const estimated = estimatePrompt(sizesOf(request), canonical);
-      const ids = idsOf(request);
+      const { sizes, ids } = sizesOf(request);
+      const estimated = estimatePrompt(sizes, canonical);
       return ids === 0 ? estimated : { ...estimated, tokens: estimated.tokens + ids, exact: false };
     },
     async count(request, canonical) {
@@ -107,7 +104,8 @@ export function openEstimator(): Estimator {
       const load = rule.exact ? LOADERS[rule.encoding] : undefined;
       if (load === undefined || !isPlain(request.body)) return null;
       const { countTokens } = await load();
-      const counted = estimatePrompt(sizesOf(request), canonical, { [rule.encoding]: (text: string) => countTokens(text) });
+      const { sizes } = sizesOf(request);
+      const counted = estimatePrompt(sizes, canonical, { [rule.encoding]: (text: string) => countTokens(text) });
       return counted.exact ? counted : null;
     },
   };
