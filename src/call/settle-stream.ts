@@ -11,7 +11,7 @@ import { type ChunkPipe, openChunkPipe } from "./chunks.js";
 import { drainable, keepCovered, keepInputCovered } from "./extend-hold.js";
 import { meteredUsage, meterLesson, usageBeyondHold } from "./metered-usage.js";
 import type { EventSplitter } from "./needs.js";
-import { type CallNeeds, type StreamReader, UpstreamFailure, type UpstreamReply } from "./needs.js";
+import { type CallNeeds, type StreamReader, type StreamSeen, UpstreamFailure, type UpstreamReply } from "./needs.js";
 import { errorOfFailure, outcomeOfFailure } from "./settle-reply.js";
 
 /** What the pump works with. */
@@ -33,6 +33,17 @@ type End =
   | { readonly kind: "cut" }
   | { readonly kind: "left" }
   | { readonly kind: "failed"; readonly failure: UpstreamFailure };
+
+/** What calls itself a stream and holds no event of its dialect (nothing, or a proxy's page) is no answer: its bill is unknown. */
+function noStream(): End {
+  const failure = new UpstreamFailure("invalid", "The answer calls itself a stream and holds no event of one.");
+  return { kind: "failed", failure };
+}
+
+function saidNothing(seen: StreamSeen): boolean {
+  const { usage, metered_output, terminal, error, response_id, model, finish_reason } = seen;
+  return !terminal && metered_output === 0 && [usage, error, response_id, model, finish_reason].every((said) => said === null);
+}
 
 const CUT_REASON = "The budget has no room for more output.";
 
@@ -78,7 +89,7 @@ async function run(pump: Pump): Promise<void> {
   const { needs, attempt } = pump;
   try {
     const end = await pumpEvents(pump);
-    await finish(pump, end);
+    await finish(pump, end.kind === "end" && saidNothing(pump.reader.seen) ? noStream() : end);
   } catch (error) {
     // A fault of our own: the money is counted in full, the client is told.
     pump.abortUpstream();
