@@ -39,10 +39,10 @@ export const figures: CallFigures = {
   ],
 };
 
-/** A fixture's bytes: `openai/text.sse`. */
+/** A fixture's bytes: `openai/text.sse`, `openai/responses/text.sse`. */
 export function fixture(name: string): Buffer {
-  const [folder, file] = name.split("/");
-  return readFileSync(new URL(`../src/providers/${folder}/__fixtures__/${file}`, import.meta.url));
+  const at = name.lastIndexOf("/");
+  return readFileSync(new URL(`../src/providers/${name.slice(0, at)}/__fixtures__/${name.slice(at + 1)}`, import.meta.url));
 }
 
 /** Whole events of a byte stream. */
@@ -80,15 +80,4 @@ export function replay(dialect: Dialect, request: ParsedRequest, pieces: readonl
   const rest = splitter.rest();
   if (rest !== null) forward(rest);
   return { forwarded: Buffer.concat(out), closing: Buffer.from(reader.closing(figures)), seen: reader.seen };
-}
-
-/** The ways a stream may be written: line ends, a byte order mark, comments between events. */
-export function spellings(stream: Buffer): readonly (readonly [string, Buffer])[] {
-  const text = stream.toString("utf8");
-  return [
-    ["LF", stream],
-    ["CR LF", Buffer.from(text.replaceAll("\n", "\r\n"))],
-    ["CR", Buffer.from(text.replaceAll("\n", "\r"))],
-    ["byte order mark and comments", Buffer.from(`\ufeff${text.replaceAll("\n\n", "\n: keep-alive\n\n: more\n\n")}`)],
-  ];
 }

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { eventsOf, figures, fixture, replay, spellings, understood } from "../../../test/replay-stream.js";
+import { cutsOf, expectTheSameWhereverCut } from "../../../test/cut-anywhere.js";
+import { eventsOf, figures, fixture, replay, understood } from "../../../test/replay-stream.js";
 import { anthropicMessagesDialect as dialect } from "./wire.js";
 
 const request = dialect.read(
@@ -77,23 +78,11 @@ test("C4: a stream that ends without usage of its output is not final", () => {
   expect(read(words, stop)).toMatchObject({ usage: null, usage_final: false, terminal: true });
 });
 
-test.each(STREAMS)(
-  "%s: the same events and usage come out wherever the bytes are cut",
+test.each(STREAMS.map((name) => [name, cutsOf(fixture(`anthropic/${name}.sse`))] as const))(
+  "%s: the same events come out and the same is posted, however it is written and wherever it is cut (%s)",
   (name) => {
     const stream = fixture(`anthropic/${name}.sse`);
-    const wanted = understood(replay(dialect, request, [stream]).forwarded);
-    for (const [spelling, bytes] of spellings(stream)) {
-      const whole = replay(dialect, request, [bytes]);
-      expect(understood(whole.forwarded), spelling).toEqual(wanted);
-      for (let at = 1; at < bytes.length; at++) {
-        const cut = replay(dialect, request, [bytes.subarray(0, at), bytes.subarray(at)]);
-        const sameBytes = cut.forwarded.equals(whole.forwarded);
-        if (!sameBytes) expect(understood(cut.forwarded), `${spelling}, cut at ${at}`).toEqual(wanted);
-        expect(cut.seen.usage, `${spelling}, cut at ${at}`).toEqual(whole.seen.usage);
-        expect(cut.seen.metered_output).toBe(whole.seen.metered_output);
-        expect(cut.seen.terminal).toBe(whole.seen.terminal);
-      }
-    }
+    expectTheSameWhereverCut({ dialect, requests: [request], stream });
   },
   120_000,
 );

@@ -1,7 +1,8 @@
 import { createServer, type IncomingMessage } from "node:http";
 import { extractUsage, findProvider } from "@pydantic/genai-prices";
 import { expect, test } from "vitest";
-import { eventsOf, figures, fixture, replay, spellings, understood } from "../../../test/replay-stream.js";
+import { expectTheSameWhereverCut } from "../../../test/cut-anywhere.js";
+import { eventsOf, figures, fixture, replay, understood } from "../../../test/replay-stream.js";
 import { inputTokens, outputTokens } from "../../accounting/meter/usage.js";
 import type { DialectName } from "../../call/needs.js";
 import { Secret } from "../../config/secret.js";
@@ -131,19 +132,9 @@ test("a client that did not ask for usage keeps its filter results and sees no u
   expect(seen).toHaveLength(7);
 });
 
-test("the same events and usage come out wherever the bytes are cut", () => {
-  const stream = fixture("azure/chat.sse");
-  const request = body({ model: "dep", stream: true });
-  const wanted = understood(replay(openAiChat, request, [stream]).forwarded);
-  for (const [spelling, bytes] of spellings(stream)) {
-    const whole = replay(openAiChat, request, [bytes]);
-    expect(understood(whole.forwarded), spelling).toEqual(wanted);
-    for (let at = 1; at < bytes.length; at++) {
-      const cut = replay(openAiChat, request, [bytes.subarray(0, at), bytes.subarray(at)]);
-      if (!cut.forwarded.equals(whole.forwarded)) expect(understood(cut.forwarded), `${spelling}, ${at}`).toEqual(wanted);
-      expect(cut.seen.usage).toEqual(whole.seen.usage);
-    }
-  }
+test("the same events come out and the same is posted, however it is written and wherever it is cut", () => {
+  const requests = [body({ model: "dep", stream: true }), body({ model: "dep", ...asking })];
+  expectTheSameWhereverCut({ dialect: openAiChat, requests, stream: fixture("azure/chat.sse") });
 }, 120_000);
 
 test("C8: it can be cut after any event, also when only the filter's chunk has come, and ends well-formed", () => {

@@ -1,9 +1,10 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { eventsOf, figures, fixture, replay, spellings, understood } from "../../../test/replay-stream.js";
+import { cutsOf, expectTheSameWhereverCut } from "../../../test/cut-anywhere.js";
+import { eventsOf, figures, fixture, replay, understood } from "../../../test/replay-stream.js";
 import { BursarError } from "../../accounting/errors.js";
 import type { ParsedRequest } from "../../call/message.js";
-import { type StreamSeen, UpstreamFailure } from "../../call/needs.js";
+import { UpstreamFailure } from "../../call/needs.js";
 import { openJsonArraySplitter } from "./json-array.js";
 import { geminiGenerate as dialect } from "./wire.js";
 
@@ -22,21 +23,8 @@ const ARRAYS = ["text", "tools", "two-candidates", "error"];
 const json = (bytes: Uint8Array): Record<string, unknown>[] =>
   JSON.parse(Buffer.from(bytes).toString("utf8").replace("\ufeff", ""));
 const whole = (of: { forwarded: Buffer; closing: Buffer }): Buffer => Buffer.concat([of.forwarded, of.closing]);
-const told = ({ usage, metered_output, terminal }: StreamSeen): string => JSON.stringify([usage, metered_output, terminal]);
 const withoutFigures = (chunks: readonly Record<string, unknown>[]) => chunks.map(({ bursar, ...chunk }) => chunk);
 const sseChunks = (bytes: Uint8Array): Record<string, unknown>[] => understood(bytes).map((event) => JSON.parse(event.data!));
-
-/** The ways an array may be written: line ends, a byte order mark, no white space. */
-function arraySpellings(stream: Buffer): readonly (readonly [string, Buffer])[] {
-  const text = stream.toString("utf8");
-  return [
-    ["LF", stream],
-    ["CR LF", Buffer.from(text.replaceAll("\n", "\r\n"))],
-    ["CR", Buffer.from(text.replaceAll("\n", "\r"))],
-    ["byte order mark", Buffer.from(`\ufeff${text}`)],
-    ["one line", Buffer.from(JSON.stringify(JSON.parse(text)))],
-  ];
-}
 
 test("the usage of the last chunk is read in disjoint classes: thoughts beside candidates, results of tools as input", () => {
   expect(replay(dialect, sse, [fixture("gemini/thinking.sse")]).seen).toMatchObject({
@@ -55,43 +43,26 @@ test("the usage of the last chunk is read in disjoint classes: thoughts beside c
   expect(grounded.usage?.counts).toEqual({ input_fresh: 142, output_text: 4, requests: 1, web_searches: 1 });
 });
 
-test.each(STREAMS)(
-  "%s: the same events and usage come out wherever the bytes are cut",
+test.each(STREAMS.map((name) => [name, cutsOf(fixture(`gemini/${name}.sse`))] as const))(
+  "%s: the same events come out and the same is posted, however it is written and wherever it is cut (%s)",
   (name) => {
     const stream = fixture(`gemini/${name}.sse`);
-    const reading = name === "two-candidates" ? request("sse", two) : sse;
-    const wanted = understood(whole(replay(dialect, reading, [stream])));
-    for (const [spelling, bytes] of spellings(stream)) {
-      const uncut = replay(dialect, reading, [bytes]);
-      expect(understood(whole(uncut)), spelling).toEqual(wanted);
-      for (let at = 1; at < bytes.length; at++) {
-        const cut = replay(dialect, reading, [bytes.subarray(0, at), bytes.subarray(at)]);
-        if (!whole(cut).equals(whole(uncut))) expect(understood(whole(cut)), `${spelling}, cut at ${at}`).toEqual(wanted);
-        if (told(cut.seen) !== told(uncut.seen)) expect(cut.seen, `${spelling}, cut at ${at}`).toEqual(uncut.seen);
-      }
-    }
+    expectTheSameWhereverCut({ dialect, requests: [name === "two-candidates" ? request("sse", two) : sse], stream });
   },
   120_000,
 );
 
-test.each(ARRAYS)(
-  "%s as an array: the same elements and usage come out wherever the bytes are cut, as from events",
+test.each(ARRAYS.map((name) => [name, cutsOf(fixture(`gemini/${name}-array.json`))] as const))(
+  "%s as an array: the same as from events, however it is written and wherever it is cut (%s)",
   (name) => {
     const stream = fixture(`gemini/${name}-array.json`);
-    const reading = name === "two-candidates" ? request("json", two) : array;
-    const events = replay(dialect, name === "two-candidates" ? request("sse", two) : sse, [fixture(`gemini/${name}.sse`)]);
-    for (const [spelling, bytes] of arraySpellings(stream)) {
-      const uncut = replay(dialect, reading, [bytes]);
-      expect(withoutFigures(json(whole(uncut))), spelling).toEqual(JSON.parse(stream.toString()));
-      expect(uncut.seen.usage).toEqual(events.seen.usage);
-      expect([uncut.seen.metered_output, uncut.seen.terminal]).toEqual([events.seen.metered_output, events.seen.terminal]);
-      for (let at = 1; at < bytes.length; at++) {
-        const cut = replay(dialect, reading, [bytes.subarray(0, at), bytes.subarray(at)]);
-        if (!whole(cut).equals(whole(uncut)))
-          expect(whole(cut).toString(), `${spelling}, cut at ${at}`).toBe(whole(uncut).toString());
-        if (told(cut.seen) !== told(uncut.seen)) expect(cut.seen, `${spelling}, cut at ${at}`).toEqual(uncut.seen);
-      }
-    }
+    const more = name === "two-candidates" ? two : {};
+    const elements = replay(dialect, request("json", more), [stream]);
+    const events = replay(dialect, request("sse", more), [fixture(`gemini/${name}.sse`)]);
+    expect(withoutFigures(json(whole(elements)))).toEqual(JSON.parse(stream.toString()));
+    expect(elements.seen.usage).toEqual(events.seen.usage);
+    expect([elements.seen.metered_output, elements.seen.terminal]).toEqual([events.seen.metered_output, events.seen.terminal]);
+    expectTheSameWhereverCut({ dialect, requests: [request("json", more)], stream });
   },
   120_000,
 );

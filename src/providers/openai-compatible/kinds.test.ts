@@ -1,7 +1,8 @@
 import { extractUsage, findProvider } from "@pydantic/genai-prices";
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { eventsOf, figures, fixture, replay, spellings, understood } from "../../../test/replay-stream.js";
+import { cutsOf, expectTheSameWhereverCut } from "../../../test/cut-anywhere.js";
+import { eventsOf, figures, fixture, replay, understood } from "../../../test/replay-stream.js";
 import { inputTokens, outputTokens, USAGE_CLASSES, type Usage } from "../../accounting/meter/usage.js";
 import { BASE_PROVIDERS } from "../../accounting/price/base-rows.js";
 import type { Dialect, Quirks } from "../../call/needs.js";
@@ -170,22 +171,11 @@ test("legacy completions honour the same quirks", () => {
   expect(reply.usage?.counts).toMatchObject({ output_text: 1, reasoning: 7 });
 });
 
-test.each(STREAMS)(
-  "%s: the same events and usage come out wherever the bytes are cut",
+test.each(STREAMS.map((name) => [name, cutsOf(fixture(`openai-compatible/${name}.sse`))] as const))(
+  "%s: the same events come out and the same is posted, however it is written and wherever it is cut (%s)",
   (name) => {
     const stream = fixture(`openai-compatible/${name}.sse`);
-    const dialect = at(name);
-    const wanted = understood(replay(dialect, plain, [stream]).forwarded);
-    for (const [spelling, bytes] of spellings(stream)) {
-      const whole = replay(dialect, plain, [bytes]);
-      expect(understood(whole.forwarded), spelling).toEqual(wanted);
-      for (let split = 1; split < bytes.length; split++) {
-        const cut = replay(dialect, plain, [bytes.subarray(0, split), bytes.subarray(split)]);
-        if (!cut.forwarded.equals(whole.forwarded)) expect(understood(cut.forwarded), `${spelling}, ${split}`).toEqual(wanted);
-        expect(cut.seen.usage).toEqual(whole.seen.usage);
-        expect(cut.seen.metered_output).toBe(whole.seen.metered_output);
-      }
-    }
+    expectTheSameWhereverCut({ dialect: at(name), requests: [plain], stream });
   },
   120_000,
 );

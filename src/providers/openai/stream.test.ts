@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { eventsOf, figures, fixture, replay, spellings, understood } from "../../../test/replay-stream.js";
+import { cutsOf, expectTheSameWhereverCut } from "../../../test/cut-anywhere.js";
+import { eventsOf, figures, fixture, replay, understood } from "../../../test/replay-stream.js";
 import { openAiChat } from "./wire.js";
 
 const request = (more: object = {}) =>
@@ -43,25 +44,11 @@ test("usage on the finishing chunk of a compatible server is final too", () => {
   expect(seen.usage_final).toBe(true);
 });
 
-test.each(STREAMS)(
-  "%s: the same events and usage come out wherever the bytes are cut",
+test.each(STREAMS.map((name) => [name, cutsOf(fixture(`openai/${name}.sse`))] as const))(
+  "%s: the same events come out and the same is posted, however it is written and wherever it is cut (%s)",
   (name) => {
     const stream = fixture(`openai/${name}.sse`);
-    for (const reading of [plain, asking]) {
-      const wanted = understood(replay(openAiChat, reading, [stream]).forwarded);
-      for (const [spelling, bytes] of reading === plain ? spellings(stream) : [["LF", stream] as const]) {
-        const whole = replay(openAiChat, reading, [bytes]);
-        expect(understood(whole.forwarded), spelling).toEqual(wanted);
-        for (let at = 1; at < bytes.length; at++) {
-          const cut = replay(openAiChat, reading, [bytes.subarray(0, at), bytes.subarray(at)]);
-          const sameBytes = cut.forwarded.equals(whole.forwarded);
-          if (!sameBytes) expect(understood(cut.forwarded), `${spelling}, cut at ${at}`).toEqual(wanted);
-          expect(cut.seen.usage, `${spelling}, cut at ${at}`).toEqual(whole.seen.usage);
-          expect(cut.seen.metered_output).toBe(whole.seen.metered_output);
-          expect(cut.seen.terminal).toBe(whole.seen.terminal);
-        }
-      }
-    }
+    expectTheSameWhereverCut({ dialect: openAiChat, requests: [plain, asking], stream });
   },
   120_000,
 );

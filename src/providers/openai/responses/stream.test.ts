@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
-import { figures, replay, spellings, understood } from "../../../../test/replay-stream.js";
+import { cutsOf, expectTheSameWhereverCut, spellings } from "../../../../test/cut-anywhere.js";
+import { figures, replay, understood } from "../../../../test/replay-stream.js";
 import { KEPT_CHARACTERS_MAX } from "./kept-items.js";
 import { openAiResponses } from "./wire.js";
 
@@ -9,9 +10,6 @@ const request = (more: object = {}) =>
   openAiResponses.read(Buffer.from(JSON.stringify({ model: "gpt-4o", input: "How many?", stream: true, ...more })));
 const plain = request();
 const STREAMS = ["text", "tools", "reasoning", "refusal", "incomplete", "failed", "web-search", "error"];
-
-/** Every byte of streams up to this size, a stride on larger ones. */
-const EVERY_BYTE = 4_096;
 
 const event = (data: object): Buffer =>
   Buffer.from(`event: ${(data as { type?: string }).type}\ndata: ${JSON.stringify(data)}\n\n`);
@@ -80,23 +78,11 @@ test("how a response ended is told: at its length, or failed with what it had us
   });
 });
 
-test.each(STREAMS)(
-  "%s: the same events and usage come out wherever the bytes are cut",
+test.each(STREAMS.map((name) => [name, cutsOf(fixture(`${name}.sse`))] as const))(
+  "%s: the same events come out and the same is posted, however it is written and wherever it is cut (%s)",
   (name) => {
     const stream = fixture(`${name}.sse`);
-    const wanted = understood(replay(openAiResponses, plain, [stream]).forwarded);
-    for (const [spelling, bytes] of spellings(stream)) {
-      const whole = replay(openAiResponses, plain, [bytes]);
-      expect(understood(whole.forwarded), spelling).toEqual(wanted);
-      for (let at = 1; at < bytes.length; at += bytes.length <= EVERY_BYTE ? 1 : 7) {
-        const cut = replay(openAiResponses, plain, [bytes.subarray(0, at), bytes.subarray(at)]);
-        const sameBytes = cut.forwarded.equals(whole.forwarded);
-        if (!sameBytes) expect(understood(cut.forwarded), `${spelling}, cut at ${at}`).toEqual(wanted);
-        expect(cut.seen.usage, `${spelling}, cut at ${at}`).toEqual(whole.seen.usage);
-        expect(cut.seen.metered_output).toBe(whole.seen.metered_output);
-        expect(cut.seen.terminal).toBe(whole.seen.terminal);
-      }
-    }
+    expectTheSameWhereverCut({ dialect: openAiResponses, requests: [plain], stream });
   },
   120_000,
 );
