@@ -8,6 +8,14 @@ import { readVersion } from "../../../src/surfaces/version.js";
 import { cleanEnvironment } from "../../server-process.js";
 
 const binary = fileURLToPath(new URL("../../../dist/surfaces/cli/bin.js", import.meta.url));
+const failpoints = new URL("../__fixtures__/failpoints.mjs", import.meta.url).href;
+
+/** Where a process is to kill itself (failpoints.mjs), and how far its wall clock is ahead. */
+export interface Failpoint {
+  /** `NAME:N`: the n-th time it gets there. */
+  readonly at: string;
+  readonly clockMs?: number;
+}
 
 /** Where processes start, and which did: the one who ends the test ends them. */
 export interface Home {
@@ -24,6 +32,10 @@ export interface Serving {
   readonly waitedMs: number;
   /** Ends it by SIGKILL, and answers once it is gone. */
   readonly kill: () => Promise<void>;
+  /** Asks it to stop, and answers its exit code once it is gone. */
+  readonly stop: () => Promise<number | null>;
+  /** Resolves when it is gone, however that came. */
+  readonly gone: Promise<unknown>;
 }
 
 /** What one line of the simulator's own bill says of a call. `key` is the request's `x-sim-key`. */
@@ -40,11 +52,17 @@ function waitedFor(pid: number): number {
 }
 
 /** Starts `bursar ARGS --json`, which prints its address once it listens. */
-async function serve({ home, started }: Home, args: readonly string[], ready: string): Promise<Serving> {
+async function serve(
+  { home, started }: Home,
+  args: readonly string[],
+  { ready, failpoint = null }: { ready: string; failpoint?: Failpoint | null },
+): Promise<Serving> {
   const since = performance.now();
-  const child: ChildProcess = spawn(process.execPath, [binary, ...args, "--json"], {
+  const hook = failpoint === null ? [] : ["--import", failpoints];
+  const asked = failpoint === null ? {} : { FAILPOINT: failpoint.at, FAILPOINT_CLOCK: String(failpoint.clockMs ?? 0) };
+  const child: ChildProcess = spawn(process.execPath, [...hook, binary, ...args, "--json"], {
     cwd: home,
-    env: cleanEnvironment(home),
+    env: { ...cleanEnvironment(home), ...asked },
     stdio: ["ignore", "pipe", "pipe"],
   });
   started.push(child);
@@ -54,6 +72,11 @@ async function serve({ home, started }: Home, args: readonly string[], ready: st
   const kill = async (): Promise<void> => {
     child.kill("SIGKILL");
     await gone;
+  };
+  const stop = async (): Promise<number | null> => {
+    child.kill("SIGTERM");
+    await gone;
+    return child.exitCode;
   };
   const listening = new Promise<string>((resolve, reject) => {
     child.stdout?.setEncoding("utf8").on("data", (text: string) => {
@@ -67,17 +90,18 @@ async function serve({ home, started }: Home, args: readonly string[], ready: st
   const readyMs = performance.now() - since;
   const waitedMs = waitedFor(child.pid ?? 0);
   if (answer.status !== 200) throw new Error(`${ready} of bursar ${args[0]} answered ${answer.status}: ${await answer.text()}`);
-  return { url, readyMs, waitedMs, kill };
+  return { url, readyMs, waitedMs, kill, stop, gone };
 }
 
 /** The gateway as a user starts it, on a port of its own choice. */
-export function startGateway(of: Home & { config: string; data: string }): Promise<Serving> {
-  return serve(of, ["up", "--config", of.config, "--data", of.data, "--port", "0"], "/readyz");
+export function startGateway(of: Home & { config: string; data: string; failpoint?: Failpoint | null }): Promise<Serving> {
+  const { failpoint = null } = of;
+  return serve(of, ["up", "--config", of.config, "--data", of.data, "--port", "0"], { ready: "/readyz", failpoint });
 }
 
 /** The simulated provider, which outlives every gateway. Speeds come with each request. */
 export function startSimulator(home: Home): Promise<Serving> {
-  return serve(home, ["simulator", "--port", "0", "--latency", "none", "--seed", "kills"], "/healthz");
+  return serve(home, ["simulator", "--port", "0", "--latency", "none", "--seed", "kills"], { ready: "/healthz" });
 }
 
 /** The simulator's bill once nothing runs there any more. */

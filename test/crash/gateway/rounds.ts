@@ -2,12 +2,22 @@ import type { ChildProcess } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { expect } from "vitest";
 import { usdText } from "../../../src/accounting/units/money.js";
 import { verifyFile } from "../../../src/stores/sqlite/verify-file.js";
 import { type Asked, type Chance, LONG_PER_SECOND, openChance, startLoad } from "./load.js";
 import { type Attempt, nothingRead, type Read, readOn } from "./log.js";
-import { type BilledCall, bursar, bursarHere, type Serving, settledBill, startGateway, startSimulator } from "./processes.js";
+import {
+  type BilledCall,
+  bursar,
+  bursarHere,
+  type Failpoint,
+  type Serving,
+  settledBill,
+  startGateway,
+  startSimulator,
+} from "./processes.js";
 
 /** How much is run. */
 export interface Size {
@@ -16,6 +26,8 @@ export interface Size {
   /** The load runs this long after its first answer, at least and at most, in milliseconds. */
   readonly loadMs: readonly [number, number];
   readonly seed: number;
+  /** Where the gateway of each round kills itself; without, it is killed at a random moment. */
+  readonly failpoints?: readonly (() => Failpoint)[];
 }
 
 /** What came of it, to be printed. */
@@ -47,6 +59,7 @@ budgets:
   - { name: org, limit: { usd: ${of.kills} } }
   - { name: agent-rate, per: [agent], limit: { requests: 16 } }
   - { name: task-cap, per: [task], limit: { usd: 0.03 } }
+  - { name: minute, limit: { usd: ${of.kills} }, window: minute }
 `;
 
 interface Listed {
@@ -93,11 +106,22 @@ async function expectRecovered(run: Run, asked: readonly Asked[]): Promise<void>
   expect(answer.total).toBe(open.length);
 }
 
-async function start(run: Run): Promise<Serving> {
+/** Starts the gateway of a round, with the point at which it is to die. */
+async function start(run: Run, round: number): Promise<Serving> {
   run.signal.throwIfAborted();
-  const gateway = await startGateway(run);
+  const gateway = await startGateway({ ...run, failpoint: run.size.failpoints?.[round]?.() ?? null });
   run.starts.push(gateway);
   return gateway;
+}
+
+/** Longest that a load takes to bring a gateway to any failpoint. */
+const POINT_MS = 60_000;
+
+async function diesByItself(gateway: Serving, round: number): Promise<void> {
+  const late = sleep(POINT_MS, "late", { ref: false });
+  if ((await Promise.race([gateway.gone, late])) !== "late") return;
+  await gateway.kill();
+  throw new Error(`The gateway of round ${round} never came to its failpoint.`);
 }
 
 /** One life of the gateway: load, kill, start again, look. Answers the gateway that runs now. */
@@ -105,13 +129,19 @@ async function liveAndDie(run: Run, gateway: Serving, round: number): Promise<Se
   const { clients, seed, loadMs } = run.size;
   const [least, most] = loadMs;
   const load = startLoad({ url: gateway.url, round, clients, seed: seed + round });
-  // From the first answer on: a busy machine takes its time to come that far.
-  await load.begun;
-  const delay = least + run.chance(most - least);
-  await new Promise((resolve) => setTimeout(resolve, delay));
-  await load.ended(() => gateway.kill());
+  if (run.size.failpoints === undefined) {
+    // From the first answer on: a busy machine takes its time to come that far.
+    await load.begun;
+    await sleep(least + run.chance(most - least));
+    await load.ended(() => gateway.kill());
+  } else {
+    load.begun.catch(() => {
+      // Nobody need be answered before the gateway dies; what a client finds wrong is thrown by `ended`.
+    });
+    await load.ended(() => diesByItself(gateway, round));
+  }
   run.asked.push(...load.asked);
-  const next = await start(run);
+  const next = await start(run, round + 1);
   await expectRecovered(run, load.asked);
   return next;
 }
@@ -243,7 +273,7 @@ function outcomeOf(run: Run, { presumed, inFlight }: Pick<Outcome, "presumed" | 
 }
 
 async function runAll(run: Run): Promise<Outcome> {
-  let gateway = await start(run);
+  let gateway = await start(run, 0);
   for (let round = 0; round < run.size.kills; round++) gateway = await liveAndDie(run, gateway, round);
   const bill = await settledBill(run.simulator);
   const inFlight = expectCovered(run.read, bill);
