@@ -20,15 +20,16 @@ export function openOutputMeter(): OutputMeter {
   let counted = 0;
   let extra = 0;
   let pending = "";
-  let estimate = 0;
+  /** Of the pending text; null until somebody asks. */
+  let estimate: number | null = 0;
   return {
     text(text) {
       if (text === "") return;
       deltas++;
       pending += text;
-      estimate = estimateTokens(pending);
+      estimate = null;
       if (pending.length < PENDING_MAX) return;
-      counted += estimate;
+      counted += estimateTokens(pending);
       estimate = 0;
       pending = "";
     },
@@ -36,6 +37,7 @@ export function openOutputMeter(): OutputMeter {
       extra += tokens;
     },
     get tokens() {
+      estimate ??= estimateTokens(pending);
       return Math.max(deltas, counted + estimate) + extra;
     },
   };

@@ -110,5 +110,10 @@ export function partsWithin(
 
 /** Counts without the classes that are unknown. */
 export function knownCounts(counts: { readonly [K in keyof UsageCounts]: number | null | undefined }): UsageCounts {
-  return Object.fromEntries(Object.entries(counts).filter(([, count]) => count !== null && count !== undefined)) as UsageCounts;
+  const known: { -readonly [K in keyof UsageCounts]: number } = {};
+  for (const name of Object.keys(counts) as (keyof UsageCounts)[]) {
+    const count = counts[name];
+    if (count !== null && count !== undefined) known[name] = count;
+  }
+  return known;
 }

@@ -14,6 +14,15 @@ export const NO_REPLY: ReplyRead = {
   flags: ["invalid_reply"],
 };
 
+/** A figure that is worked out when it is first asked for, and then known. */
+export function onceAsked(workOut: () => number): () => number {
+  let known: number | null = null;
+  return () => {
+    known ??= workOut();
+    return known;
+  };
+}
+
 /** A reply's JSON object; null when it is anything else: empty, a page, an array, broken. */
 export function parseReply(body: Uint8Array): Fields | null {
   try {

@@ -2,7 +2,7 @@
 import type { Quirks, ReplyRead } from "../../call/needs.js";
 import { type OutputMeter, openOutputMeter } from "../meter-output.js";
 import { type Fields, isObject } from "../request-fields.js";
-import { NO_REPLY, parseReply, replyUsage } from "../whole-reply.js";
+import { NO_REPLY, onceAsked, parseReply, replyUsage } from "../whole-reply.js";
 import { errorWord, meterMessage } from "./deltas.js";
 import { openAiUsage, usageOf } from "./usage.js";
 
@@ -13,17 +13,32 @@ type MeterChoice = (meter: OutputMeter, choice: Fields) => void;
 export function readChoicesReply(body: Uint8Array, meterChoice: MeterChoice, quirks: Quirks = {}): ReplyRead {
   const reply = parseReply(body);
   if (reply === null || errorWord(reply.error) !== null || !Array.isArray(reply.choices)) return NO_REPLY;
-  const meter = openOutputMeter();
-  for (const choice of reply.choices as readonly unknown[]) if (isObject(choice)) meterChoice(meter, choice);
+  const choices = reply.choices as readonly unknown[];
+  // A reply that tells its usage is not metered: only a usage of nothing, or none, is held against what the bytes show.
+  const metered = onceAsked(() => {
+    const meter = openOutputMeter();
+    for (const choice of choices) if (isObject(choice)) meterChoice(meter, choice);
+    return meter.tokens;
+  });
   const model = typeof reply.model === "string" ? reply.model : null;
   const told = usageOf(reply, quirks);
-  const usage = told === null ? null : openAiUsage(told, { metered: meter.tokens, service_tier: reply.service_tier });
+  const options = {
+    get metered() {
+      return metered();
+    },
+    service_tier: reply.service_tier,
+  };
+  const usage = told === null ? null : openAiUsage(told, options);
+  const { usage: counted, flags } = replyUsage(usage, model);
   return {
     valid: true,
-    metered_output: meter.tokens,
+    usage: counted,
+    get metered_output() {
+      return metered();
+    },
     response_id: typeof reply.id === "string" ? reply.id : null,
     model,
-    ...replyUsage(usage, model),
+    flags,
   };
 }
 

@@ -26,6 +26,7 @@ interface Input {
 
 function inputOf(usage: Fields, prompt: number): Input {
   const details = detailsOf(usage, "prompt_tokens_details");
+  if (details === null) return { counts: { input_fresh: prompt }, flags: [] };
   const wanted = ["audio_tokens", "image_tokens", "cache_write_tokens", "cached_tokens"].map((name) => countOf(details, name));
   const { parts, left, cut } = partsWithin(prompt, wanted);
   const [input_audio = null, input_image = null, cache_write_5m = null, cache_read = null] = parts;
