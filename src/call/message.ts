@@ -48,9 +48,19 @@ export interface RequestTarget {
 /** What a provider bills of a request: all of it, only its input (embeddings), or nothing (token counts). */
 export type Billed = "all" | "input" | "nothing";
 
+/** One top-level field of a body. Offsets are in bytes of the body; `end` is exclusive; the key's range includes its quotes. */
+export interface BodyField {
+  readonly key: string;
+  readonly keyStart: number;
+  readonly valueStart: number;
+  readonly valueEnd: number;
+}
+
 /** A request, parsed just enough. `body` is byte for byte what the client sent. */
 export interface ParsedRequest {
   readonly body: Uint8Array;
+  /** Where the top-level fields of those very bytes stand, as their reader found them; absent: who edits them looks again. */
+  readonly fields?: { readonly of: Uint8Array; readonly list: readonly BodyField[] };
   readonly target: RequestTarget;
   readonly billed: Billed;
   /** Replies to it carry no usage: what is held is what is posted. */

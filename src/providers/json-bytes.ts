@@ -3,16 +3,12 @@
  * in while every other byte stays as the client sent it (a provider's prompt cache lives from that). Money path: fails
  * closed — what two parsers could read differently (a key twice, a byte order mark, bytes after the end) is refused.
  */
-import { isUtf8 } from "node:buffer";
+import { isAscii, isUtf8 } from "node:buffer";
 import { BursarError } from "../accounting/errors.js";
+import type { BodyField, ParsedRequest } from "../call/message.js";
 
-/** One field of an object. Offsets are in bytes of the whole; `end` is exclusive. The key's range includes its quotes. */
-export interface Field {
-  readonly key: string;
-  readonly keyStart: number;
-  readonly valueStart: number;
-  readonly valueEnd: number;
-}
+/** One field of an object. */
+export type Field = BodyField;
 
 /** A part of the bytes, `end` exclusive. */
 export interface Range {
@@ -252,6 +248,12 @@ export function topLevel(bytes: Uint8Array): readonly Field[] {
   return fields;
 }
 
+/** The top-level fields of a request's body: as its reader found them, or found now. Throws like `topLevel`. */
+export function fieldsIn(request: Pick<ParsedRequest, "body" | "fields">): readonly Field[] {
+  const { body, fields } = request;
+  return fields !== undefined && fields.of === body ? fields.list : topLevel(body);
+}
+
 /** Ranges of the elements of an array that `topLevel` found as a field's value; none when the value is no array. */
 export function elementsOf(bytes: Uint8Array, field: Field): readonly Range[] {
   const walk: Walk = { bytes: view(bytes), at: field.valueStart, keys: 0 };
@@ -273,8 +275,11 @@ export function readObject(bytes: Uint8Array): {
   readonly value: Readonly<Record<string, unknown>>;
 } {
   const fields = topLevel(bytes);
-  if (!isUtf8(bytes)) refuse("The body is not valid UTF-8.");
-  return { fields, value: parsed(view(bytes).toString("utf8"), 0) as Record<string, unknown> };
+  const source = view(bytes);
+  // ASCII, which most bodies are, becomes text four times as quickly when it is said to be that.
+  const ascii = isAscii(source);
+  if (!ascii && !isUtf8(source)) refuse("The body is not valid UTF-8.");
+  return { fields, value: parsed(source.toString(ascii ? "latin1" : "utf8"), 0) as Record<string, unknown> };
 }
 
 /**

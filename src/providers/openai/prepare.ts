@@ -4,7 +4,7 @@
  */
 import type { ParsedRequest } from "../../call/message.js";
 import type { Quirks, Splice } from "../../call/needs.js";
-import { type Field, splice, topLevel, without } from "../json-bytes.js";
+import { type Field, fieldsIn, splice, without } from "../json-bytes.js";
 
 /** Fields that take the output cap in a dialect. */
 export interface CapFields {
@@ -18,15 +18,18 @@ export interface CapFields {
 const NULL = Buffer.from("null");
 const NO_OPTIONS = Buffer.from("{}");
 
-/** Present fields of a body with the bytes of their values; a null value counts as absent. */
-function present(body: Uint8Array, fields: readonly Field[]): ReadonlyMap<string, Uint8Array> {
-  const values = fields.map((field) => [field.key, body.subarray(field.valueStart, field.valueEnd)] as const);
-  return new Map(values.filter(([, value]) => !NULL.equals(value)));
+/** A field of a body that is present; a null value counts as absent. */
+function fieldNamed(body: Uint8Array, fields: readonly Field[], name: string): Field | null {
+  const field = fields.find(({ key }) => key === name);
+  if (field === undefined) return null;
+  const { valueStart, valueEnd } = field;
+  const isNull = valueEnd - valueStart === NULL.byteLength && NULL.equals(body.subarray(valueStart, valueEnd));
+  return isNull ? null : field;
 }
 
 /** The client's own stream options with usage asked for. */
-function streamOptions(body: ReadonlyMap<string, Uint8Array>): string {
-  const own = body.get("stream_options") ?? NO_OPTIONS;
+function streamOptions(body: Uint8Array, field: Field | null): string {
+  const own = field === null ? NO_OPTIONS : body.subarray(field.valueStart, field.valueEnd);
   return Buffer.from(splice(own, { include_usage: "true" })).toString("utf8");
 }
 
@@ -45,20 +48,22 @@ export function prepareOpenAi(
   options: { caps?: CapFields; quirks?: Quirks },
 ): Uint8Array {
   const set: Record<string, string> = {};
-  const fields = topLevel(request.body);
-  const body = present(request.body, fields);
+  const fields = fieldsIn(request);
+  const named = (name: string): Field | null => fieldNamed(request.body, fields, name);
+  const has = (name: string): boolean => named(name) !== null;
   const model = changes.model ?? request.model;
   // A model that only the client's path named is not in the path that is sent, save by a provider that has it there too.
-  if (model !== request.model || !body.has("model")) set.model = JSON.stringify(model);
+  if (model !== request.model || !has("model")) set.model = JSON.stringify(model);
   const cap = changes.output_cap ?? request.output_cap;
   if (options.caps !== undefined && cap !== null) {
-    const names = capsToSet({ request, changes, caps: options.caps, has: (name) => body.has(name) });
+    const names = capsToSet({ request, changes, caps: options.caps, has });
     for (const name of names) set[name] = String(cap);
   }
   if (options.quirks?.no_stream_options === true) {
     return without(Object.keys(set).length === 0 ? request.body : splice(request.body, set, fields), "stream_options");
   }
   // A client that asked for usage sent exactly this already.
-  if (changes.include_usage === true && request.stream && !request.wants_usage) set.stream_options = streamOptions(body);
+  if (changes.include_usage === true && request.stream && !request.wants_usage)
+    set.stream_options = streamOptions(request.body, named("stream_options"));
   return Object.keys(set).length === 0 ? request.body : splice(request.body, set, fields);
 }

@@ -141,6 +141,7 @@ export function readOpenAiRequest(body: Uint8Array, target: RequestTarget = {}):
   }
   return {
     body,
+    fields: { of: body, list: ranges },
     target,
     billed: "all",
     tool_uses_max: null,

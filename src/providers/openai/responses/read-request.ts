@@ -136,6 +136,7 @@ export function readResponsesRequest(body: Uint8Array, target: RequestTarget = {
   const dear = tier !== null && isDearerTier(tier) ? ["service_tier"] : [];
   return {
     body,
+    fields: { of: body, list: ranges },
     target,
     billed: "all",
     model: targetModel(fields, target),
