@@ -139,7 +139,8 @@ test("strict bytes are never fewer than the body's without its inline media", ()
     role: fc.constant("user"),
     content: fc.array(part, { maxLength: 4 }),
     name: fc.string(),
-    more: fc.jsonValue(),
+    // A key that reaches for a prototype is refused before anything is estimated.
+    more: fc.jsonValue().filter((value) => !/__proto__|prototype/.test(JSON.stringify(value))),
   });
   fc.assert(
     fc.property(fc.array(message, { maxLength: 4 }), (messages) => {
