@@ -6,9 +6,13 @@ import type { Attempt } from "./attempt.js";
 import { hidesOutput } from "./estimate-ceiling.js";
 import type { CallNeeds, StreamSeen } from "./needs.js";
 
-/** The metered output that goes with final usage, for the meter to learn from; absent where the bytes do not show it all. */
+/** A shorter answer is off by a few tokens, which is much of it: a fleet of one-word answers would teach the meter to count long ones too low. */
+const LESSON_MIN = 48;
+
+/** The metered output that goes with final usage, for the meter to learn from; absent where it is short or the bytes do not show it all. */
 export function meterLesson(attempt: Attempt, seen: StreamSeen): { readonly metered_output?: number } {
-  return hidesOutput(attempt.request, attempt.price) || seen.metered_output <= 0 ? {} : { metered_output: seen.metered_output };
+  const { metered_output } = seen;
+  return metered_output < LESSON_MIN || hidesOutput(attempt.request, attempt.price) ? {} : { metered_output };
 }
 
 /**

@@ -20,10 +20,22 @@ function chunk(bytes: string | Uint8Array): Buffer {
   return Buffer.concat([Buffer.from(`${body.byteLength.toString(16)}\r\n`), body, Buffer.from("\r\n")]);
 }
 
+function roomOrGone(socket: Socket): Promise<void> {
+  return new Promise((resolve) => {
+    const done = (): void => {
+      socket.off("drain", done);
+      socket.off("close", done);
+      resolve();
+    };
+    socket.on("drain", done);
+    socket.on("close", done);
+  });
+}
+
 /** Writes `piece` up to `times`, never ahead of the reader; ends when the reader is gone. */
 async function pour(socket: Socket, piece: Uint8Array, times: number): Promise<void> {
   for (let n = 0; n < times && !socket.destroyed; n++) {
-    if (!socket.write(piece)) await Promise.race([once(socket, "drain"), once(socket, "close")]).catch(() => undefined);
+    if (!socket.write(piece)) await roomOrGone(socket);
   }
 }
 
@@ -63,6 +75,10 @@ export const SCRIPTS: Readonly<Record<string, Script>> = {
     socket.write(head([EVENTS, CHUNKED]));
     socket.write(chunk(stream(asked)));
     await pour(socket, chunk(`: ${"x".repeat(4_096)}\n\n`), 1_000_000);
+  },
+  "comments for ever": async (socket) => {
+    socket.write(head([EVENTS, CHUNKED]));
+    await pour(socket, chunk(`: ${"x".repeat(16_384)}\n\n`), 1_000_000);
   },
   "silence behind its last word": (socket, asked) => {
     socket.write(head([EVENTS, CHUNKED]));
@@ -135,6 +151,8 @@ export interface HostileProvider {
   openAfter(script: string): number;
   /** Calls that reached it, by script. */
   readonly reached: ReadonlyMap<string, number>;
+  /** Bytes that were handed to the sockets of calls that have ended, by script. */
+  readonly written: ReadonlyMap<string, number>;
   close(): Promise<void>;
 }
 
@@ -159,11 +177,16 @@ function requestIn(bytes: Buffer): Arrived | null {
 export async function openHostileProvider(): Promise<HostileProvider> {
   const running = new Map<Socket, string>();
   const reached = new Map<string, number>();
+  const written = new Map<string, number>();
   const server = createServer({ noDelay: true }, (socket) => {
     let bytes: Buffer = Buffer.alloc(0);
     // Whoever leaves may do so by a reset; that it has left is all there is to know.
     socket.on("error", () => socket.destroy());
-    socket.on("close", () => running.delete(socket));
+    socket.on("close", () => {
+      const ran = running.get(socket);
+      running.delete(socket);
+      if (ran !== undefined) written.set(ran, (written.get(ran) ?? 0) + socket.bytesWritten);
+    });
     socket.on("data", (piece) => {
       bytes = Buffer.concat([bytes, piece]);
       const arrived = requestIn(bytes);
@@ -185,6 +208,7 @@ export async function openHostileProvider(): Promise<HostileProvider> {
     url: `http://127.0.0.1:${address.port}`,
     openAfter: (script) => [...running.values()].filter((ran) => ran === script).length,
     reached,
+    written,
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve());
