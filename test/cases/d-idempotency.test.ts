@@ -1,10 +1,12 @@
 // Cases D5 and D6 of the adversarial list: an Idempotency-Key is billed once, whatever is repeated under it.
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import type { CallRequest } from "../../src/call/admissible.js";
 import { UpstreamFailure } from "../../src/call/needs.js";
 import { type ContentBounds, openReplies, type Replies } from "../../src/call/replies.js";
 import type { CallReply } from "../../src/call/reply.js";
 import { openRoad } from "../../src/call/run-call.js";
+import { anthropicMessagesDialect } from "../../src/providers/anthropic/wire.js";
 import { openAiChat } from "../../src/providers/openai/wire.js";
 import { replyHeaders, statusOf } from "../../src/surfaces/reply-headers.js";
 import { budget } from "../ledger-fixtures.js";
@@ -100,6 +102,28 @@ test("D5: the same key with another body is 422, and with another key's owner it
   expect(statusOf(other, undefined)).toBe(422);
   expect(codeOf(await at.keyed("order-1", ASK, { key: { ...KEY, name: "other" } }))).toBe("whole 200");
   expect(at.requests).toHaveLength(2);
+});
+
+const { model: _named, ...NAMELESS } = ASK;
+
+test.each<readonly [string, Partial<CallRequest>, object?]>([
+  ["another dialect", { dialect: anthropicMessagesDialect }],
+  ["another model in the path", { target: { model: "gpt-4o-mini" } }, NAMELESS],
+  ["a stream instead of a whole reply, as the path says", { target: { model: "gpt-4o", stream: true } }],
+  ["another framing", { target: { model: "gpt-4o", framing: "json" } }],
+  ["no model in the path", {}],
+  ["another query", { target: { model: "gpt-4o" }, query: "beta=true" }],
+])("D5: the same key and the same bytes with %s are 422, and nothing is sent", async (_what, other, body = ASK) => {
+  const at = await repeating(ANSWER);
+  const first = { target: { model: "gpt-4o" } };
+  expect(codeOf(await at.keyed("order-1", body, first))).toBe("whole 200");
+  const second = await at.keyed("order-1", body, "dialect" in other ? { ...first, ...other } : other);
+  expect(codeOf(second)).toBe("idempotency_mismatch");
+  expect(statusOf(second, undefined)).toBe(422);
+  expect(at.requests).toHaveLength(1);
+  expect(await held(at)).toBe(1);
+  expect(codeOf(await at.keyed("order-1", body, first))).toBe("whole 200");
+  expect(at.requests).toHaveLength(1);
 });
 
 test.each([
