@@ -45,9 +45,19 @@ export function isHard(views: readonly AccountView[]): boolean {
   return views.some((view) => view.mode === "hard");
 }
 
-function parts(request: ParsedRequest): readonly Part[] {
-  return [...request.system, ...request.messages.flatMap((message) => message.parts)];
+/** The first part of the request for which the question is true; undefined where there is none. */
+function findPart(request: ParsedRequest, question: (part: Part) => boolean): Part | undefined {
+  const found = request.system.find(question);
+  if (found !== undefined) return found;
+  for (const message of request.messages) {
+    const part = message.parts.find(question);
+    if (part !== undefined) return part;
+  }
+  return undefined;
 }
+
+const isAudio = (part: Part): boolean => part.kind === "audio";
+const isUnknown = (part: Part): boolean => part.kind === "unknown";
 
 /** Most uses of one server-side tool: its own bound, the request's, or the one that the key sets for those without. */
 function toolUses(request: ParsedRequest, tool: ToolDeclaration, key: KeyIdentity): number | null {
@@ -56,6 +66,7 @@ function toolUses(request: ParsedRequest, tool: ToolDeclaration, key: KeyIdentit
 
 /** Uses of all server-side tools together, at most. */
 function serverToolUses(request: ParsedRequest, key: KeyIdentity): number {
+  if (request.tools.length === 0) return 0;
   const tools = request.tools.filter((tool) => tool.server_side);
   if (tools.length === 0) return 0;
   const each = tools.reduce((sum, tool) => sum + (toolUses(request, tool, key) ?? 0), 0);
@@ -71,8 +82,8 @@ export function toolUsesToSend(request: ParsedRequest, key: KeyIdentity): number
 /** Refuses, on hard budgets, what has no bound: unknown parts and parameters, media by reference, tools without a maximum. */
 export function refuseUnbounded(query: { request: ParsedRequest; key: KeyIdentity; price: PriceRow | null }): void {
   const { request, key, price } = query;
-  const allowed = new Set(key.allow_parameters ?? []);
-  const field = allowed.has("*") ? undefined : request.unknown_fields.find((name) => !allowed.has(name));
+  const allowed = key.allow_parameters ?? [];
+  const field = allowed.includes("*") ? undefined : request.unknown_fields.find((name) => !allowed.includes(name));
   if (field !== undefined) {
     throw new BursarError(
       "parameter_refused",
@@ -81,12 +92,11 @@ export function refuseUnbounded(query: { request: ParsedRequest; key: KeyIdentit
       { parameter: field },
     );
   }
-  for (const part of parts(request)) {
-    if (part.kind === "unknown") {
-      throw new BursarError("parameter_refused", `A content part of type "${part.type}" cannot be bounded under a hard budget.`, {
-        parameter: part.type,
-      });
-    }
+  const part = findPart(request, isUnknown);
+  if (part?.kind === "unknown") {
+    throw new BursarError("parameter_refused", `A content part of type "${part.type}" cannot be bounded under a hard budget.`, {
+      parameter: part.type,
+    });
   }
   for (const tool of request.tools) {
     if (!tool.server_side) continue;
@@ -104,7 +114,7 @@ export function refuseUnbounded(query: { request: ParsedRequest; key: KeyIdentit
 /** Input that nothing bounds but the model's context window: the whole of it, or a refusal. */
 function boundedInput(query: BoundQuery, counted: EstimatedInput, price: PriceRow | null): number {
   // Compressed silence is minutes in a kilobyte: sound has no bound by its bytes, only a usual size.
-  const sound = query.strict && parts(query.request).some((part) => part.kind === "audio") ? "audio" : undefined;
+  const sound = query.strict && findPart(query.request, isAudio) !== undefined ? "audio" : undefined;
   const kind = counted.unbounded[0] ?? sound;
   if (kind === undefined) return counted.tokens;
   if (price?.context_window !== undefined && price.context_window !== null) return Math.max(counted.tokens, price.context_window);
@@ -170,7 +180,7 @@ export function boundAttempt(query: BoundQuery): Bound {
   const sliced = request.stream && !strict && !hidesOutput(request, price) && cap * request.choices > OUTPUT_SLICE;
   const hard = isHard(query.views);
   const { service_tier } = request;
-  const audio = parts(request).some((part) => part.kind === "audio");
+  const audio = findPart(request, isAudio) !== undefined;
   const cacheWrites = request.cache_writes ?? "none";
   const priced: CeilingOptions = { strict, cacheWrites, service_tier, audio };
   const base = { estimated_input: counted.tokens, output_cap: cap, cap_upstream: hard && cap > 0, sliced, priced };

@@ -104,6 +104,8 @@ function bound(
   const { key } = call.request;
   const query = { request: parsed, key, candidate, views, strict, output_default, counted, state: needs.ledger.state() };
   const first = boundAttempt(query);
+  // What is held in full and fits is held as it is: no output needs to be made shorter.
+  if (!first.sliced && !isShort(views, first.ceiling)) return first;
   const least = boundAttempt({ ...query, clamp_to: 1 }).ceiling;
   if (isShort(views, least)) return first;
   const beyond = { inputNano: least.nano, inputTokens: least.input_tokens + least.output_tokens, price, choices: parsed.choices };
@@ -276,10 +278,9 @@ function upstreamRequest(call: Admissible, attempt: Attempt) {
     ...(uses === null ? {} : { tool_uses: uses }),
     ...(parsed.stream && !parsed.wants_usage ? { include_usage: true } : {}),
   };
-  const headers = Object.fromEntries(
-    Object.entries(request.headers).filter(([name]) => candidate.upstream.headers_allowed(name)),
-  );
   const { upstream, model } = candidate;
+  const headers: Record<string, string> = {};
+  for (const [name, value] of Object.entries(request.headers)) if (upstream.headers_allowed(name)) headers[name] = value;
   return {
     dialect: request.dialect.name,
     model,
