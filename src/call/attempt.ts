@@ -133,8 +133,9 @@ function causeOf(attempt: Attempt, outcome: Extract<Outcome, { kind: "post" }>):
   const serverTools = attempt.request.tools.some((tool) => tool.server_side);
   const inputBeyond = inputTokens(usage.counts) > attempt.held.input_tokens;
   if (serverTools && inputBeyond && (cause === undefined || cause === "U2")) return "U7";
-  const models = new Set(usage.parts?.map((part) => part.model));
-  return cause ?? (models.size > 1 ? "U9" : undefined);
+  if (cause !== undefined || usage.parts === undefined) return cause;
+  const models = new Set(usage.parts.map((part) => part.model));
+  return models.size > 1 ? "U9" : undefined;
 }
 
 function commandFor(needs: CallNeeds, attempt: Attempt, outcome: Outcome): LedgerCommand {

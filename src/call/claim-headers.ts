@@ -89,14 +89,16 @@ export function membersOf(text: string): ReadonlyMap<string, string> | null {
   return new Map(plain.map(([name, member]) => [name, String(member)]));
 }
 
+const NO_BAGGAGE: ReadonlyMap<string, string> = new Map();
+
 /**
  * Members of a W3C `baggage` header, percent-decoded, properties left out; what cannot be read is not there.
  * Source: https://www.w3.org/TR/baggage/#header-content (64 members and 8,192 bytes at least are to be propagated).
  */
 export function baggageOf(headers: ClaimHeaders): ReadonlyMap<string, string> {
-  const found = new Map<string, string>();
   const text = headers.baggage ?? "";
-  if (text.length > LOOKED_INTO_MAX) return found;
+  if (text === "" || text.length > LOOKED_INTO_MAX) return NO_BAGGAGE;
+  const found = new Map<string, string>();
   for (const member of text.split(",")) {
     const pair = member.split(";", 1)[0] ?? "";
     const equals = pair.indexOf("=");

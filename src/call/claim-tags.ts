@@ -13,6 +13,8 @@ const TAGS_MAX = 32;
  * https://developers.cloudflare.com/ai-gateway/observability/custom-metadata/ (read November 2026). */
 const METADATA_HEADERS = ["cf-aig-metadata", "x-portkey-metadata"] as const;
 
+const HELICONE_PROPERTY = "helicone-property-";
+
 /** Portkey's name for the user; no tag. */
 const PORTKEY_USER = "_user";
 
@@ -52,7 +54,7 @@ function* meantTags(headers: ClaimHeaders, body: Readonly<Record<string, string>
   yield* listedTags(headers["x-litellm-tags"] ?? "");
   yield* listedTags(headers["x-bursar-tags"] ?? "");
   for (const [header, value] of Object.entries(headers)) {
-    if (header.startsWith("helicone-property-")) yield [header.slice("helicone-property-".length), value];
+    if (header.startsWith(HELICONE_PROPERTY)) yield [header.slice(HELICONE_PROPERTY.length), value];
   }
 }
 
@@ -70,11 +72,21 @@ function fromBaggage(headers: ClaimHeaders, tags: Record<string, string>): void 
   }
 }
 
+/** Is there any place that could carry a tag? Most calls have none, and need no more than this look. */
+function carriesTags(headers: ClaimHeaders, body: Readonly<Record<string, string>>): boolean {
+  if (headers.baggage !== undefined || headers["x-bursar-tags"] !== undefined || headers["x-litellm-tags"] !== undefined)
+    return true;
+  if (METADATA_HEADERS.some((header) => headers[header] !== undefined) || Object.keys(body).length > 0) return true;
+  for (const header in headers) if (header.startsWith(HELICONE_PROPERTY)) return true;
+  return false;
+}
+
 /** All tags of a call; undefined when it has none. Throws `invalid_request` on one that cannot be read and on more than 32. */
 export function claimedTags(
   headers: ClaimHeaders,
   body: Readonly<Record<string, string>>,
 ): Readonly<Record<string, string>> | undefined {
+  if (!carriesTags(headers, body)) return undefined;
   const tags: Record<string, string> = Object.create(null) as Record<string, string>;
   let count = 0;
   for (const [rawName, rawValue] of meantTags(headers, body)) {

@@ -96,7 +96,9 @@ export function identify(key: KeyIdentity, claims: AttributionClaims): Identifie
 
 type Loose = { [K in keyof Omit<Attribution, "model">]?: Attribution[K] | undefined };
 
+/** Without the names that nobody gave: an absent one is not in the log either. */
 function compact(caller: Loose & { key: string; agent: string }): Omit<Attribution, "model"> {
-  const entries = Object.entries(caller).filter(([, value]) => value !== undefined);
-  return Object.fromEntries(entries) as unknown as Omit<Attribution, "model">;
+  const known: Record<string, unknown> = {};
+  for (const name of Object.keys(caller) as (keyof Loose)[]) if (caller[name] !== undefined) known[name] = caller[name];
+  return known as unknown as Omit<Attribution, "model">;
 }
