@@ -1,10 +1,16 @@
 // Cases D of the adversarial list: retries and fallbacks, each attempt under a hold of its own at its own price.
+import { once } from "node:events";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { expect, test } from "vitest";
+import { ERROR_TABLE } from "../../src/accounting/errors.js";
 import type { Entry } from "../../src/accounting/ledger/entry.js";
 import { openPriceBook } from "../../src/accounting/price/price-book.js";
 import { type Candidate, type Upstream, UpstreamFailure, type UpstreamReply } from "../../src/call/needs.js";
 import type { CallReply } from "../../src/call/reply.js";
-import { budget } from "../ledger-fixtures.js";
+import { openHttpUpstream } from "../../src/providers/http.js";
+import { openMemory } from "../../src/stores/memory/open-memory.js";
+import { budget, ceiling, hold, post, standingClock } from "../ledger-fixtures.js";
 import { completion, events, KEY, openTestRoad, type Script, type TestRoad, textOf, whole } from "../road-fixtures.js";
 
 const ASK = { model: "gpt-4o-mini", max_tokens: 100, messages: [{ role: "user", content: "hi" }] };
@@ -183,4 +189,62 @@ test("a fallback that the key may not use is not tried", async () => {
   const at = await fallingBack(({ model }) => (model === MINI ? whole(500, {}) : answer()), [MINI, DEAR]);
   expect(codeOf(await at.call(ASK, { key: { ...KEY, models: [MINI] } }))).toBe("upstream_failed");
   expect(at.requests).toHaveLength(1);
+});
+
+test("D2: the official clients' own retries do not multiply: one attempt of Bursar is one request on the wire", async () => {
+  // 500 is what official clients retry by themselves; Bursar answers 502 and says that retrying is theirs to decide.
+  const at = await fallingBack(() => whole(500, {}), [DEAR]);
+  await at.call(ASK);
+  const held = (await log(at)).filter((line) => line.startsWith("held"));
+  expect(held).toHaveLength(1);
+  expect(at.requests).toHaveLength(held.length);
+});
+
+test("D2: an HTTP provider that resets, refuses or is slow is sent exactly one request for one attempt", async () => {
+  let requests = 0;
+  const server = createServer((request, response) => {
+    requests += 1;
+    request.resume().on("end", () => (requests % 2 === 1 ? response.destroy() : response.writeHead(503).end("{}")));
+  }).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const upstream = openHttpUpstream({
+    name: "openai",
+    base_url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    authorize: () => undefined,
+    pathOf: () => "/chat/completions",
+    headers_allowed: () => true,
+    unbilled: () => false,
+  });
+  const at = await fallingBack(() => answer(), [DEAR]);
+  const { candidates } = at.needs.catalog;
+  at.needs.catalog = { candidates: (query) => candidates(query).map((one) => ({ ...one, upstream })) };
+  for (let call = 0; call < 4; call++) await at.call(ASK);
+  const held: Entry[] = [];
+  for await (const entry of at.ledger.read(1)) if (entry.type === "call.held") held.push(entry);
+  expect(requests).toBe(4);
+  expect(held).toHaveLength(requests);
+  await upstream.close();
+  server.close();
+});
+
+test("D7: settling again is a no-op for the same amount, 409 for another or after a void, 404 for an unknown attempt", async () => {
+  const ledger = await openMemory({ clock: standingClock() });
+  await ledger.apply([{ type: "declare", budgets: [budget({ name: "b", limit: DOLLAR })], actor: "t", reason: "t" }]);
+  await ledger.apply([hold("paid", ceiling(10, 10)), hold("none", ceiling(10, 10))]);
+  await ledger.apply([post("paid", { input: 5, output: 5 }), { type: "void", attempt_id: "none.1", proof: "not_sent" }]);
+  const before = JSON.stringify([...ledger.state().accounts.values()], (_, value) => String(value));
+  const { seq } = ledger.state();
+  const settled = await ledger.apply([
+    post("paid", { input: 5, output: 5 }),
+    post("paid", { input: 5, output: 6 }),
+    post("none", { input: 5, output: 5 }),
+    post("unknown", { input: 5, output: 5 }),
+  ]);
+  const said = settled.map((result) =>
+    result.ok ? (result.changed ? "changed" : 200) : ERROR_TABLE[result.refusal.code].status,
+  );
+  expect(said).toEqual([200, 409, 409, 404]);
+  expect(ledger.state().seq).toBe(seq);
+  expect(JSON.stringify([...ledger.state().accounts.values()], (_, value) => String(value))).toBe(before);
+  await ledger.close();
 });

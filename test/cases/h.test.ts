@@ -1,0 +1,120 @@
+// Cases H of the adversarial list: prices and numbers. Money is exact however often it is added and however large it
+// grows, and what a call is priced at is pinned when it is admitted.
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { openPriceBook } from "../../src/accounting/price/price-book.js";
+import { loadConfig } from "../../src/config/load.js";
+import { readConfig } from "../../src/config/read-config.js";
+import { watchConfig } from "../../src/config/watch.js";
+import { budget } from "../ledger-fixtures.js";
+import { delta, events, openTestRoad, usageChunk } from "../road-fixtures.js";
+import { consume } from "../simulated-road.js";
+import { type Posted, postThroughFold, postThroughRules } from "../ten-million-posts.js";
+
+const SEED = Number(process.env.SEED ?? 20_261_124);
+
+function expectExact({ state, calls, oracle }: Posted): void {
+  console.log(`SEED=${SEED} ${calls} posts, ${oracle} n$`);
+  const account = [...state.accounts.values()][0];
+  const agent = state.agents.get("a");
+  expect(account).toMatchObject({ held: 0n, presumed: 0n, overrun: 0n });
+  expect(agent?.calls).toBe(calls);
+  expect(oracle).toBeGreaterThan(BigInt(calls));
+  expect((account?.used ?? 0n) - oracle).toBe(0n);
+  expect((agent?.nano ?? 0n) - oracle).toBe(0n);
+}
+
+test("H3: ten million posts, priced and folded, differ from a rational oracle by nothing", () => {
+  expectExact(postThroughFold(10_000_000, SEED));
+}, 300_000);
+
+test("H3: 200,000 calls held and posted by the rules differ from a rational oracle by nothing", () => {
+  expectExact(postThroughRules(200_000, SEED));
+}, 300_000);
+
+test("H4: a price that changes while a stream runs is not its price: the one pinned at its start is, and is named", async () => {
+  const priced = (input: string) => openPriceBook({ overrides: [{ model: "openai/gpt-4o", input, output: input }] });
+  let announce: () => void = () => undefined;
+  const changed = new Promise<void>((resolve) => (announce = resolve));
+  const at = await openTestRoad({
+    budgets: [budget({ name: "b", limit: 10n ** 12n })],
+    script: () =>
+      events(
+        (async function* () {
+          yield delta("Hello");
+          await changed;
+          yield usageChunk(10, 5);
+          yield "data: [DONE]\n\n";
+        })(),
+      ),
+  });
+  const use = (input: string): void => {
+    const prices = priced(input);
+    const { candidates } = at.needs.catalog;
+    at.needs.prices = prices;
+    at.needs.catalog = {
+      candidates: (query) =>
+        candidates(query).map((one) => {
+          const price = prices.resolve({ provider: "openai", model: query.model, at: query.at });
+          return { ...one, price, dearest: price };
+        }),
+    };
+  };
+  use("2");
+  const first = await at.call({ model: "gpt-4o", max_tokens: 50, stream: true, messages: [{ role: "user", content: "hi" }] });
+  use("200");
+  announce();
+  await consume(first);
+  const [held, posted] = await at.ledger.readCall("call0");
+  if (held?.type !== "call.held" || posted?.type !== "call.posted") throw new Error("it was not held and posted");
+  // 15 tokens at $2 per million.
+  expect(posted.nano).toBe("30000");
+  expect(posted.price_id).toBe(held.price_id);
+  await consume(await at.call({ model: "gpt-4o", max_tokens: 50, stream: true, messages: [{ role: "user", content: "hi" }] }));
+  const [later, dearer] = await at.ledger.readCall("call1");
+  expect(dearer?.type === "call.posted" && dearer.nano).toBe("3000000");
+  expect(later?.type === "call.held" && later.price_id).toContain("openai/gpt-4o");
+  expect(later?.type === "call.held" && later.price_id).not.toBe(held.price_id);
+});
+
+test.each([
+  ["version: 1\nprices: [", "cut off"],
+  ["<html>404 Not Found</html>", "a page instead of a file"],
+  ["version: 0\nprices: []", "an older format"],
+  ["version: 1\nprices: [{ model: openai/gpt-4o, input: 0, output: 0 }]", "prices of nothing"],
+  ["version: 1\nprices: [{ model: openai/gpt-4o, input: 2500000, output: 10 }]", "another unit"],
+  ["version: 1\nprices: [{ model: openai/gpt-4o, input: -1, output: 10 }]", "a negative price"],
+  ["version: 1\nprices: [{ model: openai/gpt-4o, input: 2, output: 1, inputt: 0 }]", "an unknown field"],
+])("H5: prices that say %j (%s) are refused whole, and the last good ones stay", async (text) => {
+  const directory = mkdtempSync(join(tmpdir(), "bursar-h5-"));
+  const path = join(directory, "bursar.yaml");
+  writeFileSync(path, "version: 1\nproviders: { sim: { kind: simulated } }\nprices: ./prices.yaml\n");
+  writeFileSync(join(directory, "prices.yaml"), "version: 1\nprices: [{ model: openai/gpt-4o, input: 3, output: 9 }]\n");
+  const load = { env: {}, cwd: directory, flags: { config: path, data: join(directory, "data") } };
+  const current = loadConfig(load);
+  const good: unknown[] = [];
+  const bad: unknown[] = [];
+  const watch = watchConfig({
+    ...load,
+    path,
+    current,
+    onGood: (config) => good.push(config),
+    onBad: (problems) => bad.push(problems),
+    debounce_ms: 5,
+    poll_ms: 20,
+  });
+  writeFileSync(join(directory, "prices.yaml"), text);
+  await expect.poll(() => bad.length, { timeout: 5_000 }).toBe(1);
+  expect(good).toEqual([]);
+  watch.close();
+  rmSync(directory, { recursive: true, force: true });
+});
+
+test("H5: nothing fetches prices: a feed's address where the file's path stands is refused by name", () => {
+  const file = "version: 1\nproviders: { sim: { kind: simulated } }\nprices: https://prices.example/feed.json\n";
+  const read = readConfig(file, { file: "bursar.yaml", path: null, data: "/tmp/none", env: {}, laid: [] });
+  const told = "problems" in read ? read.problems.map(({ path, message }) => `${path} ${message}`) : ["taken"];
+  expect(told).toEqual([expect.stringMatching(/^prices .*https/)]);
+});
