@@ -1,4 +1,5 @@
 // LangChain: by a callback handler that admits and settles, and by bursar.fetch, which also cuts.
+import { getEventListeners } from "node:events";
 import { ChatAnthropic } from "@langchain/anthropic";
 import { InMemoryCache } from "@langchain/core/caches";
 import { ChatOpenAI } from "@langchain/openai";
@@ -104,6 +105,74 @@ test("a connection that breaks, or is aborted, is counted in full: no less than 
   const { global } = await at.status();
   const counted = Math.round((Number(global.total_cost_usd) + Number(global.held_usd)) * 1e9);
   expect(counted).toBeGreaterThanOrEqual(Number((await at.bill()).nano_usd));
+});
+
+const slow = () => openai({ steer: { "x-sim-output-tokens": "250", "x-sim-tokens-per-second": "100" } });
+
+/** All that counts against budgets: what is posted, and what is held for calls whose end nobody knows. */
+async function countedNano(): Promise<number> {
+  const { global } = await at.status();
+  return Math.round((Number(global.total_cost_usd) + Number(global.held_usd)) * 1e9);
+}
+
+test("a stream that is aborted between two pieces is counted in full at once, though LangChain tells nobody", async () => {
+  const leave = new AbortController();
+  await as("roomy", async () => {
+    const stream = await slow().stream(prompt, { signal: leave.signal });
+    const read = async (): Promise<void> => {
+      for await (const { text } of stream) if (text !== "") leave.abort();
+    };
+    await expect(read()).rejects.toThrow(/abort/i);
+  });
+  await expect.poll(async () => (await at.status()).global, { timeout: 2_000 }).toMatchObject({ presumed: 1 });
+  await expect.poll(async () => (await at.bill()).by_call[0]?.ended, { timeout: 5_000 }).toBe("left");
+  expect(await countedNano()).toBeGreaterThanOrEqual(Number((await at.bill()).nano_usd));
+});
+
+test("a signal that serves many runs keeps nothing of those that have ended", async () => {
+  const { signal } = new AbortController();
+  const handler = at.bursar.callback();
+  await as("roomy", () =>
+    handler.handleChatModelStart({}, [[{ role: "user", content: prompt }]], "run-1", undefined, {
+      options: { signal },
+      invocation_params: { model: "gpt-4o-mini", max_tokens: 100 },
+    }),
+  );
+  expect(getEventListeners(signal, "abort")).toHaveLength(1);
+  await handler.handleLLMError(new Error("connect ECONNREFUSED"), "run-1");
+  expect(getEventListeners(signal, "abort")).toEqual([]);
+});
+
+test("a run whose signal is aborted already is neither held nor sent", async () => {
+  await as("roomy", () => expect(openai().invoke(prompt, { signal: AbortSignal.abort() })).rejects.toThrow(/abort/i));
+  expect((await at.status()).global).toMatchObject({ presumed: 0, held_usd: "0.00", total_cost_usd: "0.00" });
+  expect((await at.bill()).calls).toBe(0);
+});
+
+test("a run that is aborted while its hold is taken is not sent, and nothing stays held", async () => {
+  const leave = new AbortController();
+  const handler = at.bursar.callback();
+  const run = as("roomy", () =>
+    handler.handleChatModelStart({}, [[{ role: "user", content: prompt }]], "run-1", undefined, {
+      options: { signal: leave.signal },
+      invocation_params: { model: "gpt-4o-mini", max_tokens: 100 },
+    }),
+  );
+  leave.abort();
+  await expect(run).rejects.toThrow(/abort/i);
+  expect((await at.status()).global).toMatchObject({ presumed: 0, held_usd: "0.00", total_cost_usd: "0.00" });
+});
+
+test("a stream that is left without a signal is counted in full once it was silent for first_byte_timeout", async () => {
+  await at.close();
+  at = await openSdkPlace(undefined, "limits: { first_byte_timeout: 1s }");
+  await as("roomy", async () => {
+    for await (const { text } of await slow().stream(prompt)) if (text !== "") break;
+  });
+  expect((await at.status()).global).toMatchObject({ presumed: 0, holds: 1 });
+  await expect.poll(async () => (await at.status()).global, { timeout: 4_000 }).toMatchObject({ presumed: 1 });
+  await expect.poll(async () => (await at.bill()).by_call[0]?.ended, { timeout: 5_000 }).toBe("left");
+  expect(await countedNano()).toBeGreaterThanOrEqual(Number((await at.bill()).nano_usd));
 });
 
 test("an answer from LangChain's own cache costs nothing", async () => {

@@ -37,13 +37,13 @@ const BUDGETS = `budgets:
 
 const nanoOf = (usd: string): bigint => BigInt(Math.round(Number(usd) * 1e9));
 
-/** Opens both. `providers` is the file's: by default the provider at the socket, under the name `local`. */
-export async function openSdkPlace(providers?: (url: string) => string): Promise<SdkPlace> {
+/** Opens both. `providers` is the file's: by default the provider at the socket, as `openai`. `more` is the rest of the file. */
+export async function openSdkPlace(providers?: (url: string) => string, more = ""): Promise<SdkPlace> {
   const folder = mkdtempSync(join(tmpdir(), "bursar-sdk-"));
   const simulator = await openSimulatorServer({ clock: systemClock(), latency: "none", seed: "sdk" });
   const config = join(folder, "bursar.yaml");
   const served = providers?.(simulator.url) ?? `openai: { api_key: unused, base_url: "${simulator.url}/v1" }`;
-  writeFileSync(config, `version: 1\nproviders: { ${served} }\n${BUDGETS}\n`);
+  writeFileSync(config, `version: 1\nproviders: { ${served} }\n${BUDGETS}\n${more}\n`);
   const bursar = await openBursar({ config, data: join(folder, "data"), env: {} });
   const bill = async (): Promise<Bill> => (await (await fetch(`${simulator.url}/sim/bill`)).json()) as Bill;
   const status = async (): Promise<Status> => (await bursar.status()) as Status;

@@ -48,7 +48,7 @@ interface Running {
   readonly last: AbortController;
   readonly settled: Promise<unknown>;
   sign: () => void;
-  readonly stop: () => void;
+  readonly stop: (failure: UpstreamFailure) => void;
 }
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -62,6 +62,17 @@ function notCapped(cap: number): BursarError {
   const message = `This run may give only ${cap} output tokens, and a callback cannot shorten it. Set maxTokens: ${cap} on the model, or use bursar.fetch.`;
   return new BursarError("budget_exceeded", message, { requested: cap, unit: "tokens" });
 }
+
+/**
+ * The signal of the run's options. Where a stream is left between two pieces LangChain does not go on to its own error, so
+ * that no callback is called (dist/utils/stream.js of @langchain/core 1.4): only the signal tells.
+ */
+function signalOf(more: readonly unknown[]): AbortSignal | null {
+  const { signal } = fieldsOf(fieldsOf(more[1]).options);
+  return signal instanceof AbortSignal ? signal : null;
+}
+
+const silent = (): UpstreamFailure => new UpstreamFailure("timeout", "The run never ended.");
 
 interface Start {
   readonly run: LangChainRun;
@@ -94,13 +105,13 @@ async function begin(core: SdkCore, start: Start, ended: () => void): Promise<Ru
   });
   let refusal: BursarError | null = null;
   let timer: NodeJS.Timeout | undefined;
-  const silent = (): void => {
+  const stop = (failure: UpstreamFailure): void => {
     last.abort();
-    fail(new UpstreamFailure("timeout", "The run never ended."));
+    fail(failure);
   };
   const sign = (): void => {
     clearTimeout(timer);
-    timer = setTimeout(silent, core.firstByteMs);
+    timer = setTimeout(() => stop(silent()), core.firstByteMs);
     timer.unref();
   };
   let settled: Promise<unknown> = Promise.resolve();
@@ -126,7 +137,7 @@ async function begin(core: SdkCore, start: Start, ended: () => void): Promise<Ru
         ended();
       });
   });
-  return { tier: call.service_tier, answer, fail, last, settled, sign, stop: silent };
+  return { tier: call.service_tier, answer, fail, last, settled, sign, stop };
 }
 
 /** Status of an error as clients carry it. */
@@ -153,10 +164,21 @@ function openRuns(core: SdkCore) {
   async function started(runId: string, of: { messages: readonly unknown[]; more: readonly unknown[] }): Promise<void> {
     // A second handler, of the model and of the call, says the same run again.
     if (known.has(runId)) return;
+    const signal = signalOf(of.more);
+    signal?.throwIfAborted();
     known.add(runId);
+    const left = (): void => running.get(runId)?.stop(new UpstreamFailure("aborted", "The run was aborted."));
     try {
-      const run = await begin(core, startOf(core, of), () => over(runId));
+      const run = await begin(core, startOf(core, of), () => {
+        signal?.removeEventListener("abort", left);
+        over(runId);
+      });
       running.set(runId, run);
+      signal?.addEventListener("abort", left, { once: true });
+      if (signal?.aborted !== true) return;
+      run.stop(new UpstreamFailure("connect", "The run was aborted before it was sent."));
+      await run.settled;
+      signal.throwIfAborted();
     } catch (error) {
       over(runId);
       throw error;
@@ -200,7 +222,7 @@ export function openLangChainCallbacks(core: SdkCore): LangChainCallbacks {
     }),
     async close() {
       const left = [...running.values()];
-      for (const run of left) run.stop();
+      for (const run of left) run.stop(silent());
       await Promise.all(left.map((run) => run.settled));
     },
   };
