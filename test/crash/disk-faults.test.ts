@@ -56,7 +56,7 @@ async function expectRecovery(ended: Ended): Promise<void> {
 }
 
 test.each([9, 10, 20, 40])(
-  "when the %i-th sync fails, nothing is acknowledged or synced again, and the restart is clean",
+  "E3: when the %i-th sync fails, nothing is acknowledged or synced again, and the restart is clean",
   async (nth) => {
     const ended = await appendUnder(`error=EIO:when=${nth}`, "fsync,fdatasync");
     expect(ended.stderr).toContain("store_unavailable");
@@ -68,7 +68,7 @@ test.each([9, 10, 20, 40])(
 );
 
 test.each(["ENOSPC", "EDQUOT"])(
-  "when the disk is full (%s) the ledger stops, and what was acknowledged is there",
+  "E3: when the disk is full (%s) the ledger stops, and what was acknowledged is there",
   async (error) => {
     const ended = await appendUnder(`error=${error}:when=300+`, "pwrite64");
     expect(ended.stderr).toContain("store_unavailable");

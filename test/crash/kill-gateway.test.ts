@@ -7,7 +7,7 @@ const KILLS = 20;
 /** From the spawn to ready, in milliseconds; time in which other tests had the processors does not count. */
 const READY_MS = 2_000;
 
-test(`a gateway killed ${KILLS} times under load loses nothing that was acknowledged and overspends nothing`, async ({
+test(`E1: a gateway killed ${KILLS} times under load loses nothing that was acknowledged and overspends nothing`, async ({
   signal,
 }) => {
   const seed = Number(process.env.SEED ?? Date.now() % 1_000_000);

@@ -70,7 +70,7 @@ async function expectRecovered(said: Said): Promise<number> {
   return open.length;
 }
 
-test(`after each of ${KILLS} kills nothing acknowledged is lost, nothing is overspent and the leftovers are presumed`, async () => {
+test(`E1: after each of ${KILLS} kills nothing acknowledged is lost, nothing is overspent and the leftovers are presumed`, async () => {
   const seed = Number(process.env.SEED ?? Date.now() % 1_000_000);
   console.log(`SEED=${seed}`);
   let random = seed;

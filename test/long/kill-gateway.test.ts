@@ -5,7 +5,7 @@ import { killAgainAndAgain } from "../crash/gateway/rounds.js";
 const KILLS = 200;
 const READY_MS = 2_000;
 
-test(`a gateway killed ${KILLS} times under load loses nothing that was acknowledged and overspends nothing`, async ({
+test(`E1: a gateway killed ${KILLS} times under load loses nothing that was acknowledged and overspends nothing`, async ({
   signal,
 }) => {
   const seed = Number(process.env.SEED ?? Date.now() % 1_000_000);

@@ -70,17 +70,17 @@ test("a whole ledger verifies and opens", async () => {
   await persistence.close();
 });
 
-test("a changed letter in an entry is found and named", async () => {
+test("E5: a changed letter in an entry is found and named", async () => {
   const change = 'UPDATE log SET json = replace(json, \'"nano":"38000"\', \'"nano":"18000"\') WHERE seq = 77';
   await expectFound(await withSql(damaged(whole), (connection) => connection.exec(change)), 77);
 });
 
-test("a changed hash is found and named", async () => {
+test("E5: a changed hash is found and named", async () => {
   const change = "UPDATE log SET hash = zeroblob(32) WHERE seq = 42";
   await expectFound(await withSql(damaged(whole), (connection) => connection.exec(change)), 42);
 });
 
-test("a flipped byte in the file is found", async () => {
+test("E5: a flipped byte in the file is found", async () => {
   const directory = damaged(whole);
   const path = join(directory, "ledger.db");
   const bytes = readFileSync(path);
@@ -93,21 +93,21 @@ test("a flipped byte in the file is found", async () => {
   expect(await refusalOf(directory)).toMatchObject({ code: "ledger_corrupt", details: { seq: violations[0]?.seq } });
 });
 
-test("a deleted entry is found and named", async () => {
+test("E5: a deleted entry is found and named", async () => {
   await expectFound(await withSql(damaged(whole), (connection) => connection.exec("DELETE FROM log WHERE seq = 13")), 13);
 });
 
-test("two entries in each other's place are found and the first is named", async () => {
+test("E5: two entries in each other's place are found and the first is named", async () => {
   const change =
     "UPDATE log SET seq = -1 WHERE seq = 20; UPDATE log SET seq = 20 WHERE seq = 30; UPDATE log SET seq = 30 WHERE seq = -1";
   await expectFound(await withSql(damaged(whole), (connection) => connection.exec(change)), 20);
 });
 
-test("an end that was cut off behind the checkpoint is found", async () => {
+test("E5: an end that was cut off behind the checkpoint is found", async () => {
   await expectFound(await withSql(damaged(whole), (connection) => connection.exec("DELETE FROM log WHERE seq > 190")), 191);
 });
 
-test("a WAL that lost its end, by as little as one byte, is found: what was acknowledged is gone", async () => {
+test("E5: a WAL that lost its end, by as little as one byte, is found: what was acknowledged is gone", async () => {
   for (const bytes of [1, 500, 4_096]) {
     const directory = damaged(killed);
     const wal = join(directory, "ledger.db-wal");
@@ -118,7 +118,7 @@ test("a WAL that lost its end, by as little as one byte, is found: what was ackn
   }
 });
 
-test("a ledger that was deleted or put back from an older copy is found by its head", async () => {
+test("E6: a ledger that was deleted or put back from an older copy is found by its head", async () => {
   const deleted = damaged(whole);
   rmSync(join(deleted, "ledger.db"));
   expect(await refusalOf(deleted)).toMatchObject({ code: "ledger_corrupt", details: { seq: 1 } });
@@ -156,7 +156,7 @@ test("an attempt cannot be held or settled twice, not even behind the journal's 
   }
 });
 
-test("a ledger of a newer schema is refused by name and left as it is", async () => {
+test("E9: a ledger of a newer schema is refused by name and left as it is", async () => {
   const newer = "INSERT INTO schema_version (version, applied_at) VALUES (7, 'later')";
   const directory = await withSql(damaged(whole), (connection) => connection.exec(newer));
   const before = readFileSync(join(directory, "ledger.db"));
@@ -166,7 +166,7 @@ test("a ledger of a newer schema is refused by name and left as it is", async ()
   expect(readFileSync(join(directory, "ledger.db")).equals(before)).toBe(true);
 });
 
-test("a migration that fails half way leaves the schema as it was", async () => {
+test("E9: a migration that fails half way leaves the schema as it was", async () => {
   const broken = [...readMigrations(), { version: 2, sql: "CREATE TABLE halfway (a INTEGER); SELECT no_such_function();" }];
   const directory = await withSql(damaged(whole), (connection) => {
     expect(() => migrate(connection, broken)).toThrow();

@@ -139,7 +139,7 @@ test("nobody but the owner may read the data directory and its files", async () 
   await ledger.close();
 });
 
-test("no hold is admitted on a nearly full disk, while posts are still taken", async () => {
+test("K3: no hold is admitted on a nearly full disk, while posts are still taken", async () => {
   let free = DISK_WATERMARK;
   const { ledger, persistence } = await open(newDirectory(), { freeBytes: () => Promise.resolve(free) });
   await ledger.apply([declare, hold("x", ceiling(20, 10))]);
@@ -164,7 +164,7 @@ function startAppending(directory: string) {
   return { child, said, ended };
 }
 
-test("a directory that another process has is refused, naming the process, its address and the way out", async () => {
+test("E7: a directory that another process has is refused, naming the process, its address and the way out", async () => {
   const directory = newDirectory();
   const { child, said, ended } = startAppending(directory);
   try {
@@ -198,7 +198,7 @@ test("what a killed process had acknowledged is there, whole, and the lock is fr
   }
 });
 
-test("a second opening in the same process is refused, and closing gives the directory free", async () => {
+test("E7: a second opening in the same process is refused, and closing gives the directory free", async () => {
   const directory = newDirectory();
   const first = await open(directory);
   first.persistence.announce("http://127.0.0.1:9");
@@ -211,7 +211,7 @@ test("a second opening in the same process is refused, and closing gives the dir
   await (await open(directory)).ledger.close();
 });
 
-test("after a failed commit nothing is acknowledged, retried or synced again, and a restart has what was acknowledged", async () => {
+test("E3: after a failed commit nothing is acknowledged, retried or synced again, and a restart has what was acknowledged", async () => {
   const directory = newDirectory();
   await (await open(directory)).ledger.close();
   const log = join(root, "asked.log");
