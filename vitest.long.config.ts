@@ -12,6 +12,6 @@ export default defineConfig({
     testTimeout: 3_600_000,
     hookTimeout: 600_000,
     maxWorkers: 1,
-    env: { BURSAR_EXACTNESS_REPEATS: "200" },
+    env: { BURSAR_EXACTNESS_REPEATS: "200", BURSAR_TORN_CUTS: "4096", BURSAR_TORN_FLIPS: "2000" },
   },
 });

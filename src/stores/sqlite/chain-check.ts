@@ -2,7 +2,7 @@
 import { hash } from "node:crypto";
 import { BursarError } from "../../accounting/errors.js";
 import { chainHash } from "../../accounting/ledger/chain.js";
-import type { SqlValue } from "./driver.js";
+import { type SqlValue, textOf } from "./driver.js";
 
 /** SHA-256 of a text, in hex. */
 export function sha256(text: string): string {
@@ -25,7 +25,7 @@ export function hexOf(value: SqlValue | undefined): string {
 
 /** Reads the columns of `read-lines.sql`. */
 export function logRow([seq, type, json, stored]: readonly SqlValue[]): LogRow {
-  return { seq: Number(seq), type: String(type), json: String(json), hash: hexOf(stored) };
+  return { seq: Number(seq), type: textOf(type), json: textOf(json), hash: hexOf(stored) };
 }
 
 /** The error for a ledger that is not what was written, naming the first entry where it shows. */

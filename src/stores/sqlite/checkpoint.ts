@@ -4,7 +4,7 @@
  */
 import type { State, Touched } from "../../accounting/ledger/state.js";
 import type { ChainEnd } from "./chain-check.js";
-import { prepareQuery, type SqlConnection } from "./driver.js";
+import { prepareQuery, type SqlConnection, textOf } from "./driver.js";
 import { readSql } from "./layout.js";
 import { openDigest, type StateRow, touchedRows } from "./state-rows.js";
 
@@ -63,14 +63,14 @@ export function openCheckpointer(connection: SqlConnection, from: string): (chec
   const drop = connection.prepare(readSql("drop-state"));
   const move = connection.prepare(readSql("put-checkpoint"));
   const readPart = prepareQuery(connection, readSql("read-part"));
-  const storedHolds = new Set(prepareQuery(connection, readSql("read-stored-holds"))().map(([key]) => String(key)));
+  const storedHolds = new Set(prepareQuery(connection, readSql("read-stored-holds"))().map(([key]) => textOf(key)));
   const digest = openDigest(from);
 
   function store({ kind, key, json }: StateRow): void {
     // Most holds come and go between two checkpoints: there is nothing to remove.
     if (json === null && kind === "holds" && !storedHolds.has(key)) return;
     const before = readPart(kind, key)[0]?.[0];
-    if (before !== undefined) digest.take({ kind, key, json: String(before) });
+    if (before !== undefined) digest.take({ kind, key, json: textOf(before) });
     if (json === null) drop.run([kind, key]);
     else {
       put.run([kind, key, json]);

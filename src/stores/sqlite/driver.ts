@@ -66,6 +66,15 @@ export function prepareQuery(connection: SqlConnection, sql: string): (...parame
   return (...parameters) => statement.all(parameters) as SqlValue[][];
 }
 
+/**
+ * Text of a column that was read as bytes. Every column whose text may have been damaged is: libsql ends the whole process
+ * on text that is no UTF-8, where a damaged entry must be named. What is no UTF-8 comes out changed, and its hash shows it.
+ */
+export function textOf(value: SqlValue | undefined): string {
+  if (!(value instanceof Uint8Array)) return String(value);
+  return Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString("utf8");
+}
+
 /** Reads a setting of the connection. */
 export function readPragma(connection: SqlConnection, name: string): string {
   return String(prepareQuery(connection, `PRAGMA ${name}`)()[0]?.[0]);

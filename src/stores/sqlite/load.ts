@@ -8,7 +8,7 @@ import { emptyState, nothingTouched } from "../../accounting/ledger/empty-state.
 import type { Entry } from "../../accounting/ledger/entry.js";
 import type { Resolution, State, Touched } from "../../accounting/ledger/state.js";
 import { type ChainEnd, corrupt, hexOf, logRow, passRow } from "./chain-check.js";
-import { prepareQuery, type SqlConnection } from "./driver.js";
+import { prepareQuery, type SqlConnection, textOf } from "./driver.js";
 import type { Head } from "./head-file.js";
 import { readSql } from "./layout.js";
 import { EMPTY_DIGEST, openDigest, takeRow } from "./state-rows.js";
@@ -45,7 +45,7 @@ function readCheckpoint(connection: SqlConnection): Checkpoint | null {
   const row = prepareQuery(connection, readSql("read-checkpoint"))()[0];
   if (row === undefined) return null;
   const [seq, at, hash, budgetsVersion, digest] = row;
-  return { seq: Number(seq), at: Number(at), hash: String(hash), budgetsVersion: Number(budgetsVersion), digest: String(digest) };
+  return { seq: Number(seq), at: Number(at), hash: textOf(hash), budgetsVersion: Number(budgetsVersion), digest: textOf(digest) };
 }
 
 /** The state at the last checkpoint; throws when its rows are not those that were written. */
@@ -56,7 +56,7 @@ export function loadCheckpoint(connection: SqlConnection): { state: State; end: 
   const { seq, at, hash, budgetsVersion } = checkpoint;
   const digest = openDigest();
   for (const [kind, key, json] of prepareQuery(connection, readSql("read-state"))()) {
-    const row = { kind: String(kind), key: String(key), json: String(json) };
+    const row = { kind: textOf(kind), key: textOf(key), json: textOf(json) };
     digest.add(row);
     takeRow(state, row);
   }

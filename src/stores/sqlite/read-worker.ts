@@ -2,7 +2,7 @@
 import { parentPort, workerData } from "node:worker_threads";
 import type { StoredLine } from "../../accounting/ledger/verify.js";
 import { type ChainEnd, logRow, passRow } from "./chain-check.js";
-import { loadDriver, openConnection, prepareQuery, type SqlConnection } from "./driver.js";
+import { loadDriver, openConnection, prepareQuery, type SqlConnection, textOf } from "./driver.js";
 import { layoutOf, readSql } from "./layout.js";
 import { CHUNK, loadCheckpoint } from "./load.js";
 import { failureOf, type WorkerStart } from "./messages.js";
@@ -19,8 +19,8 @@ function openReader(connection: SqlConnection): Verbs {
   return {
     lines: (fromSeq: number): readonly string[] => rows(fromSeq).map((row) => row.json),
     stored: (fromSeq: number): readonly StoredLine[] => rows(fromSeq).map(({ seq, json, hash }) => ({ seq, json, hash })),
-    attempt: (id: string): readonly string[] => readAttempt(id).map(([json]) => String(json)),
-    call: (id: string): readonly string[] => readCall(id).map(([json]) => String(json)),
+    attempt: (id: string): readonly string[] => readAttempt(id).map(([json]) => textOf(json)),
+    call: (id: string): readonly string[] => readCall(id).map(([json]) => textOf(json)),
     /** Checks the next chunk of the chain; throws `ledger_corrupt` at the first entry that does not follow. */
     audit: (end: ChainEnd): ChainEnd => rows(end.seq + 1).reduce(passRow, end),
     checkpoint: () => loadCheckpoint(connection),

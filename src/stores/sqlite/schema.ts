@@ -21,7 +21,7 @@ export function readMigrations(): readonly Migration[] {
 
 /** Version of the file's schema; 0 for an empty file. */
 export function schemaVersion(connection: SqlConnection): number {
-  const tables = prepareQuery(connection, "SELECT name FROM sqlite_master WHERE type = 'table'")();
+  const tables = prepareQuery(connection, "SELECT CAST(name AS BLOB) FROM sqlite_master WHERE type = 'table'")();
   if (tables.length === 0) return 0;
   if (readPragma(connection, "application_id") !== String(APPLICATION_ID)) {
     throw new BursarError(

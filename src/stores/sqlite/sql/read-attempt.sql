@@ -1,3 +1,3 @@
 -- Reads every entry of one attempt in order.
 -- ?1 attempt id
-SELECT json FROM log WHERE attempt_id = ?1 ORDER BY seq;
+SELECT CAST(json AS BLOB) FROM log WHERE attempt_id = ?1 ORDER BY seq;

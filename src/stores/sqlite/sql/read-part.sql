@@ -1,3 +1,3 @@
 -- Reads one part of the state as it is stored.
 -- ?1 kind  ?2 key
-SELECT json FROM state WHERE kind = ?1 AND key = ?2;
+SELECT CAST(json AS BLOB) FROM state WHERE kind = ?1 AND key = ?2;

@@ -1,2 +1,2 @@
 -- Reads the state at the last checkpoint in the order in which its parts first appeared. No parameters.
-SELECT kind, key, json FROM state ORDER BY rowid;
+SELECT CAST(kind AS BLOB), CAST(key AS BLOB), CAST(json AS BLOB) FROM state ORDER BY rowid;

@@ -1,2 +1,2 @@
 -- Reads which holds the checkpoint has. No parameters.
-SELECT key FROM state WHERE kind = 'holds';
+SELECT CAST(key AS BLOB) FROM state WHERE kind = 'holds';
