@@ -32,7 +32,7 @@ limits: { idle_timeout: ${idle}, drain_timeout: 1s }`;
       }),
     );
     await expect.poll(() => provider.reached.get(SCRIPT), { timeout: 20_000 }).toBe(readers);
-    await expect.poll(() => at.server.core.road.active.size, { timeout: 60_000 }).toBe(0);
+    await expect.poll(() => at.server.core.road.active.size, { timeout: 240_000 }).toBe(0);
     const grownPerReader = Math.round((process.memoryUsage.rss() - rss) / readers);
     expect(provider.written.get(SCRIPT) ?? 0).toBeLessThan(readers * IN_BUFFERS_MAX);
     await at.settled();
