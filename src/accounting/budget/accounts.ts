@@ -85,7 +85,11 @@ function boundsAt(budget: BudgetState, now: number, memo: Memo): { start: number
     const { current, bucketMs } = rollingBuckets({ ms: window.ms, at });
     return { start: current, end: current + bucketMs };
   }
-  return memo.windows({ window, timezone, weekStart: week_start, at });
+  // The open window ends when it was opened to end, and the next begins no earlier, whatever a time zone's rules say by now.
+  const { latest_start, latest_end = 0 } = budget;
+  if (latest_start <= at && at < latest_end) return { start: latest_start, end: latest_end };
+  const { start, end } = memo.windows({ window, timezone, weekStart: week_start, at });
+  return start !== null && start < latest_end ? { start: latest_end, end } : { start, end };
 }
 
 /** An account of a call's path: what it holds now, and how it is opened if this is its first call. */

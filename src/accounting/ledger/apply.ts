@@ -74,6 +74,7 @@ function open(state: State, opening: AccountOpening, touched?: Touched): void {
   const budget = state.budgets.get(opening.budget);
   if (budget !== undefined && (opening.window_start ?? 0) > budget.latest_start) {
     budget.latest_start = opening.window_start ?? 0;
+    budget.latest_end = opening.window_end ?? 0;
     touched?.budgets.add(opening.budget);
   }
   const chain = state.chains.get(chainOf(opening.id)) ?? [];
@@ -297,10 +298,14 @@ function applyBudget(state: State, entry: BudgetChangedEntry, touched?: Touched)
   const { change } = entry;
   if (change.kind === "declared") {
     const budget = budgetOf(change.to);
-    if (known === undefined) state.budgets.set(entry.budget, { budget, removed: false, raises: [], latest_start: 0 });
+    if (known === undefined)
+      state.budgets.set(entry.budget, { budget, removed: false, raises: [], latest_start: 0, latest_end: 0 });
     else {
       // The window, not the clock, orders windows: another kind of window starts its own sequence.
-      if (JSON.stringify(known.budget.window) !== JSON.stringify(budget.window)) known.latest_start = 0;
+      if (JSON.stringify(known.budget.window) !== JSON.stringify(budget.window)) {
+        known.latest_start = 0;
+        known.latest_end = 0;
+      }
       known.budget = budget;
       known.removed = false;
     }

@@ -53,6 +53,8 @@ export interface BudgetState {
   raises: Raise[];
   /** Latest window opened; windows never go back. */
   latest_start: number;
+  /** Its end as it was opened: new rules of a time zone do not move it. 0 before the first; absent in older checkpoints. */
+  latest_end?: number;
 }
 
 /** Running totals of one agent since the ledger began. */

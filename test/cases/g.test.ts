@@ -1,0 +1,99 @@
+// Cases G8 and G10 of the adversarial list, through the rules: clocks that jump and rules of time zones that change. G1
+// to G5 and G11 stand beside the windows themselves.
+import { expect, test } from "vitest";
+import { openMemo } from "../../src/accounting/budget/accounts.js";
+import { apply } from "../../src/accounting/ledger/apply.js";
+import type { LedgerCommand } from "../../src/accounting/ledger/command.js";
+import { decide } from "../../src/accounting/ledger/decide.js";
+import { emptyState } from "../../src/accounting/ledger/empty-state.js";
+import { openWindows, type WindowReader } from "../../src/accounting/units/window.js";
+import { budget, ceiling, hold, post } from "../ledger-fixtures.js";
+
+const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
+const NOON = Date.UTC(2026, 10, 24, 12);
+const ONE = ceiling(100, 0);
+
+/** The rules with a clock in hand. `read` may be another one after a restart. */
+function openRules(unit: "hour" | "day") {
+  const state = emptyState();
+  let memo = openMemo(openWindows());
+  let count = 0;
+  const take = (command: LedgerCommand, now: number): boolean => {
+    const { entries, refusal } = decide(state, command, { now, memo });
+    for (const entry of entries) apply(state, entry);
+    return refusal === undefined;
+  };
+  const limit = 3n * ONE.nano;
+  const declared = budget({ name: "b", limit, window: { kind: "calendar", unit } });
+  take({ type: "declare", budgets: [declared], actor: "t", reason: "t" }, NOON);
+  return {
+    state,
+    /** One call that costs a third of the limit; false when it is refused. */
+    spend(now: number): boolean {
+      const id = `c${count++}`;
+      if (!take(hold(id, ONE), now)) return false;
+      expect(take(post(id, { input: 100, output: 0 }), now)).toBe(true);
+      return true;
+    },
+    restartWith(read: WindowReader): void {
+      memo = openMemo(read);
+    },
+    windows: () => [...state.accounts.values()].map(({ window_start, used }) => [window_start, used]),
+  };
+}
+
+test.each([1, 2, 40 * 24])(
+  "G8: a clock that goes back %d hours inside a window opens no second one and resets nothing",
+  (hours) => {
+    const rules = openRules("hour");
+    const at = NOON + 10 * 60_000;
+    expect([rules.spend(at), rules.spend(at), rules.spend(at)]).toEqual([true, true, true]);
+    expect(rules.spend(at - hours * HOUR_MS)).toBe(false);
+    expect(rules.windows()).toEqual([[NOON, 3n * ONE.nano]]);
+    // Back again, in the same hour: still used up. The next hour is new, once.
+    expect(rules.spend(NOON + 59 * 60_000)).toBe(false);
+    expect(rules.spend(NOON + HOUR_MS)).toBe(true);
+    expect(rules.spend(at)).toBe(true);
+    expect(rules.windows()).toEqual([
+      [NOON, 3n * ONE.nano],
+      [NOON + HOUR_MS, 2n * ONE.nano],
+    ]);
+  },
+);
+
+test("G8: a clock that swings over a boundary again and again gives each window's money once", () => {
+  const rules = openRules("hour");
+  let admitted = 0;
+  for (let swing = 0; swing < 50; swing++) if (rules.spend(NOON + (swing % 2 === 0 ? 60_000 : HOUR_MS + 60_000))) admitted += 1;
+  // One before the first swing, three in the window after it; never a second time the old window's rest.
+  expect(admitted).toBe(4);
+  const starts = rules.windows().map(([start]) => start);
+  expect(starts).toEqual([NOON, NOON + HOUR_MS]);
+});
+
+/** A time zone whose offset a new tzdata moves by `ms`: every boundary is so much later (or earlier). */
+const moved =
+  (ms: number): WindowReader =>
+  ({ at }) => {
+    const start = Math.floor((at - ms) / DAY_MS) * DAY_MS + ms;
+    return { start, end: start + DAY_MS };
+  };
+
+test.each([
+  ["an hour later", HOUR_MS],
+  ["an hour earlier", -HOUR_MS],
+  ["half an hour later", HOUR_MS / 2],
+])("G10: rules that put boundaries %s leave the open window as it was, and reset nothing in it", (_what, ms) => {
+  const rules = openRules("day");
+  expect([rules.spend(NOON), rules.spend(NOON), rules.spend(NOON)]).toEqual([true, true, true]);
+  const midnight = Math.floor(NOON / DAY_MS) * DAY_MS;
+  rules.restartWith(moved(ms));
+  for (const minutes of [1, 60, 600, 719]) expect([minutes, rules.spend(NOON + minutes * 60_000)]).toEqual([minutes, false]);
+  expect([...rules.state.accounts.values()].map(({ window_start, window_end }) => [window_start, window_end])).toEqual([
+    [midnight, midnight + DAY_MS],
+  ]);
+  // Its successor begins where it ended or later, and by the new rules from then on.
+  expect(rules.spend(midnight + 2 * DAY_MS)).toBe(true);
+  expect([...rules.state.accounts.values()].every(({ window_start }) => (window_start ?? 0) >= midnight)).toBe(true);
+});
