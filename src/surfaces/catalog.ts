@@ -1,6 +1,7 @@
 /** Who serves a model. Money path: fails closed — a model that no configured provider serves in the dialect is refused. */
 import { matchesModel } from "../accounting/budget/scope.js";
 import { BursarError } from "../accounting/errors.js";
+import { freeRow } from "../accounting/price/free-row.js";
 import type { PriceBook, PriceRow } from "../accounting/price/price-row.js";
 import { type Candidate, type Catalog, DIALECT_NAMES, type DialectName, type Upstream } from "../call/needs.js";
 import type { FallbackRule, ProviderSettings } from "../config/config.js";
@@ -32,22 +33,6 @@ function askedFor(model: string): Asked {
   return slash > 0
     ? { text, prefix: text.slice(0, slash).toLowerCase(), rest: text.slice(slash + 1) }
     : { text, prefix: null, rest: text };
-}
-
-/** The explicit zero of a provider that says `free: true`. */
-function freeRow(provider: string, model: string): PriceRow {
-  return {
-    id: `free:${provider}/${model}`,
-    model: `${provider}/${model}`,
-    provider,
-    pico: { input_fresh: 0n, cache_read: 0n, cache_write_5m: 0n, cache_write_1h: 0n, output_text: 0n, reasoning: 0n },
-    tiers: [],
-    multipliers: {},
-    free: true,
-    context_window: null,
-    output_max: null,
-    hides_reasoning: false,
-  };
 }
 
 /** Provider whose prices and names apply: a simulator stands in for the model's own provider. */

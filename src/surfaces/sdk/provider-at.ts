@@ -1,5 +1,4 @@
 /** Whose prices and rules apply to a call that a client sends by its own connection. Money path: fails closed — never a guess. */
-import type { PriceRow } from "../../accounting/price/price-row.js";
 import type { Quirks } from "../../call/needs.js";
 import type { ProviderSettings } from "../../config/config.js";
 import type { ProviderKind } from "../../providers/provider.js";
@@ -37,23 +36,6 @@ const ALIASES: Readonly<Record<string, string>> = {
 
 function hostOf(url: string | null | undefined): string | null {
   return url !== null && url !== undefined && URL.canParse(url) ? new URL(url).host : null;
-}
-
-/** The explicit zero of a provider that is free. */
-export function freeRow(provider: string, model: string): PriceRow {
-  const none = 0n;
-  return {
-    id: `free:${provider}/${model}`,
-    model: `${provider}/${model}`,
-    provider,
-    pico: { input_fresh: none, cache_read: none, cache_write_5m: none, cache_write_1h: none, output_text: none, reasoning: none },
-    tiers: [],
-    multipliers: {},
-    free: true,
-    context_window: null,
-    output_max: null,
-    hides_reasoning: false,
-  };
 }
 
 function kindNamed(name: string): ProviderKind | undefined {

@@ -2,14 +2,16 @@
  * A fetch that takes metered requests down the road, lets reads pass and refuses by name what is not metered. Money path:
  * fails closed — a request whose provider cannot be told is not sent.
  */
+
 import { BursarError } from "../../accounting/errors.js";
+import { freeRow } from "../../accounting/price/free-row.js";
 import type { PriceBook } from "../../accounting/price/price-row.js";
 import type { KeyIdentity } from "../../call/identify.js";
 import type { Candidate, Catalog, Dialect, DialectName, Upstream } from "../../call/needs.js";
 import type { Road } from "../../call/run-call.js";
 import { SECRET_HEADERS } from "../credential.js";
 import { type ClientConnection, clientUpstream } from "./client-upstream.js";
-import { freeRow, type ProviderAt } from "./provider-at.js";
+import type { ProviderAt } from "./provider-at.js";
 import { notTracked, refusalResponse, responseOf } from "./response-of.js";
 import type { TaskScopes } from "./task-scope.js";
 import { untilAborted } from "./until-aborted.js";
