@@ -14,27 +14,35 @@ export interface ReadState {
   readonly terminal: boolean;
 }
 
-/** A live view of a reader's state. `flagsOf` replaces the flags of its usage where a dialect has more to say. */
-export function seenOf(state: ReadState, flagsOf: () => readonly string[] = () => state.usage.flags): StreamSeen {
+/** What a dialect sees otherwise than its state has it. */
+export interface SeenOtherwise {
+  readonly usage?: () => StreamSeen["usage"];
+  readonly usage_final?: () => boolean;
+  readonly terminal?: () => boolean;
+  readonly flags?: () => readonly string[];
+}
+
+/** A live view of a reader's state; `otherwise` where a dialect has more to say than that. */
+export function seenOf(state: ReadState, otherwise: SeenOtherwise = {}): StreamSeen {
   const { usage, meter } = state;
   return {
     get usage() {
-      return usage.usage(meter.tokens, state.model);
+      return otherwise.usage === undefined ? usage.usage(meter.tokens, state.model) : otherwise.usage();
     },
     get usage_final() {
-      return usage.final;
+      return otherwise.usage_final?.() ?? usage.final;
     },
     get metered_output() {
       return meter.tokens;
     },
     get terminal() {
-      return state.terminal;
+      return otherwise.terminal?.() ?? state.terminal;
     },
     get error() {
       return state.error;
     },
     get flags() {
-      return flagsOf();
+      return otherwise.flags?.() ?? usage.flags;
     },
     get response_id() {
       return state.id;

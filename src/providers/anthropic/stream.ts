@@ -4,12 +4,13 @@
  * Source: https://platform.claude.com/docs/en/build-with-claude/streaming (read November 2026).
  */
 import type { ParsedRequest } from "../../call/message.js";
-import type { CallFigures, StreamReader, StreamSeen } from "../../call/needs.js";
+import type { CallFigures, StreamReader } from "../../call/needs.js";
 import { eventJson } from "../event-json.js";
 import { figuresComment, figuresJson } from "../figures-text.js";
 import { openOutputMeter } from "../meter-output.js";
 import { type Fields, isObject } from "../request-fields.js";
 import { eventBytes, eventFields } from "../sse.js";
+import { seenOf } from "../stream-seen.js";
 import { openStreamUsage } from "../stream-usage.js";
 import { readUsage } from "../usage-count.js";
 import { cutEvents } from "./cut.js";
@@ -31,7 +32,7 @@ export interface Reading {
   id: string | null;
   model: string | null;
   error: string | null;
-  stop_reason: string | null;
+  finish_reason: string | null;
   terminal: boolean;
   /** The `message_delta` with the stop reason, held back until the figures are known. */
   heldDelta: { readonly raw: Uint8Array; readonly data: string } | null;
@@ -74,7 +75,7 @@ function readMessageDelta(reading: Reading, event: Fields): boolean {
   takeUsage(reading, event.usage, { placeholder: false });
   const reason = isObject(event.delta) ? event.delta.stop_reason : null;
   if (typeof reason !== "string") return false;
-  reading.stop_reason = reason;
+  reading.finish_reason = reason;
   if (isObject(event.usage)) reading.usage.close();
   return true;
 }
@@ -168,39 +169,6 @@ function cut(reading: Reading, figures: CallFigures): Uint8Array {
   return Buffer.concat([...events, closing(reading, figures)]);
 }
 
-function seenOf(reading: Reading): StreamSeen {
-  const { usage, meter } = reading;
-  return {
-    get usage() {
-      return usage.usage(meter.tokens, reading.model);
-    },
-    get usage_final() {
-      return usage.final;
-    },
-    get metered_output() {
-      return meter.tokens;
-    },
-    get terminal() {
-      return reading.terminal;
-    },
-    get error() {
-      return reading.error;
-    },
-    get flags() {
-      return usage.flags;
-    },
-    get response_id() {
-      return reading.id;
-    },
-    get model() {
-      return reading.model;
-    },
-    get finish_reason() {
-      return reading.stop_reason;
-    },
-  };
-}
-
 /** Opens a reader for one attempt. Holds 256 characters of text, the open blocks and two events. */
 export function openAnthropicReader(request: ParsedRequest): StreamReader {
   const reading: Reading = {
@@ -213,7 +181,7 @@ export function openAnthropicReader(request: ParsedRequest): StreamReader {
     id: null,
     model: null,
     error: null,
-    stop_reason: null,
+    finish_reason: null,
     terminal: false,
     heldDelta: null,
     heldStop: null,

@@ -7,11 +7,12 @@
 import type { BursarError } from "../../accounting/errors.js";
 import type { Usage } from "../../accounting/meter/usage.js";
 import type { ParsedRequest } from "../../call/message.js";
-import type { CallFigures, StreamReader, StreamSeen } from "../../call/needs.js";
+import type { CallFigures, StreamReader } from "../../call/needs.js";
 import { eventJson } from "../event-json.js";
 import { figuresComment, figuresJson } from "../figures-text.js";
 import { openOutputMeter } from "../meter-output.js";
 import { type Fields, isObject } from "../request-fields.js";
+import { seenOf } from "../stream-seen.js";
 import { openStreamUsage } from "../stream-usage.js";
 import { blockReason, finishReason, meterCandidate } from "./candidates.js";
 import { cutChunk } from "./cut.js";
@@ -46,8 +47,8 @@ interface Reading {
   blocked: boolean;
   /** The last usage was taken and came when every candidate seen had finished. */
   toldLast: boolean;
-  /** Ended by us. */
-  ended: boolean;
+  /** Ended by us; a stream that ended by itself shows it in its candidates. */
+  terminal: boolean;
   /** The chunk that may be the last one. */
   held: Read | null;
   heldEnd: Uint8Array | null;
@@ -127,7 +128,7 @@ function unreadable(reading: Reading, piece: Piece, data: string): Uint8Array | 
     reading.usage.take({ ok: false, why: "unreadable" });
     reading.toldLast = false;
   } else reading.meter.text(data);
-  return reading.framing.comments && !reading.ended ? joined([released(reading), piece.raw]) : null;
+  return reading.framing.comments && !reading.terminal ? joined([released(reading), piece.raw]) : null;
 }
 
 /** Lets go of the held chunk, as it came, when something else comes behind it. */
@@ -152,7 +153,7 @@ function readEvent(reading: Reading, raw: Uint8Array): Uint8Array | null {
   const piece = framing.piece(raw);
   if (piece.data === null) {
     if (piece.closes) reading.heldEnd ??= raw;
-    return framing.comments && !reading.ended ? raw : null;
+    return framing.comments && !reading.terminal ? raw : null;
   }
   const json = eventJson(piece.data);
   if (json === null) return unreadable(reading, piece, piece.data);
@@ -163,7 +164,7 @@ function readEvent(reading: Reading, raw: Uint8Array): Uint8Array | null {
   } else readUsage(reading, json.fields);
   const error = readError(json.fields);
   reading.error ??= error;
-  if (reading.ended) return null;
+  if (reading.terminal) return null;
   const before = released(reading);
   const read = { piece, data: json.data, repaired: json.repaired };
   if (error !== null || !finished(reading)) return joined([before, passed(framing, read)]);
@@ -183,54 +184,21 @@ function closing(reading: Reading, figures: CallFigures): Uint8Array {
 
 /** Ends the stream as if every open answer had reached its length. */
 function cut(reading: Reading, figures: CallFigures): Uint8Array {
-  if (complete(reading) || reading.ended) return closing(reading, figures);
+  if (complete(reading) || reading.terminal) return closing(reading, figures);
   const { request, candidates, id, model, framing, meter } = reading;
   const standing = { request, candidates, usage: usageSoFar(reading), metered: meter.tokens, id, model };
   const before = released(reading);
   const chunk = framing.own(cutChunk(standing, figures));
-  reading.ended = true;
+  reading.terminal = true;
   return joined([before, chunk, closing(reading, figures)]) as Uint8Array;
 }
 
 /** An error where the stream stands. Inside an array it is its last element. */
 function failing(reading: Reading, error: BursarError, callId: string): Uint8Array {
   const { framing } = reading;
-  reading.ended = true;
+  reading.terminal = true;
   reading.held = null;
   return joined([framing.own(geminiErrorText(error, callId)), framing.end(null)]) as Uint8Array;
-}
-
-function seenOf(reading: Reading): StreamSeen {
-  const { usage, meter } = reading;
-  return {
-    get usage() {
-      return usageSoFar(reading);
-    },
-    get usage_final() {
-      return isFinal(reading);
-    },
-    get metered_output() {
-      return meter.tokens;
-    },
-    get terminal() {
-      return reading.ended || complete(reading);
-    },
-    get error() {
-      return reading.error;
-    },
-    get flags() {
-      return usage.flags;
-    },
-    get response_id() {
-      return reading.id;
-    },
-    get model() {
-      return reading.model;
-    },
-    get finish_reason() {
-      return reading.finish_reason;
-    },
-  };
 }
 
 /** Opens a reader for one attempt. Holds the state of its candidates, 256 characters of text, its queries and one chunk. */
@@ -248,12 +216,16 @@ export function openGeminiReader(request: ParsedRequest): StreamReader {
     finish_reason: null,
     blocked: false,
     toldLast: false,
-    ended: false,
+    terminal: false,
     held: null,
     heldEnd: null,
   };
   return {
-    seen: seenOf(reading),
+    seen: seenOf(reading, {
+      usage: () => usageSoFar(reading),
+      usage_final: () => isFinal(reading),
+      terminal: () => reading.terminal || complete(reading),
+    }),
     event: (raw) => readEvent(reading, raw),
     cut: (figures) => cut(reading, figures),
     closing: (figures) => closing(reading, figures),

@@ -270,7 +270,7 @@ export function openResponsesReader(request: ParsedRequest): StreamReader {
     heldDone: null,
   };
   return {
-    seen: seenOf(reading, () => flagsOf(reading)),
+    seen: seenOf(reading, { flags: () => flagsOf(reading) }),
     event: (raw) => readEvent(reading, raw),
     cut: (figures) => cut(reading, figures),
     closing: (figures) => closing(reading, figures),
