@@ -106,25 +106,30 @@ test("D5: the same key with another body is 422, and with another key's owner it
 
 const { model: _named, ...NAMELESS } = ASK;
 
-test.each<readonly [string, Partial<CallRequest>, object?]>([
-  ["another dialect", { dialect: anthropicMessagesDialect }],
-  ["another model in the path", { target: { model: "gpt-4o-mini" } }, NAMELESS],
-  ["a stream instead of a whole reply, as the path says", { target: { model: "gpt-4o", stream: true } }],
-  ["another framing", { target: { model: "gpt-4o", framing: "json" } }],
-  ["no model in the path", {}],
-  ["another query", { target: { model: "gpt-4o" }, query: "beta=true" }],
-])("D5: the same key and the same bytes with %s are 422, and nothing is sent", async (_what, other, body = ASK) => {
-  const at = await repeating(ANSWER);
-  const first = { target: { model: "gpt-4o" } };
-  expect(codeOf(await at.keyed("order-1", body, first))).toBe("whole 200");
-  const second = await at.keyed("order-1", body, "dialect" in other ? { ...first, ...other } : other);
-  expect(codeOf(second)).toBe("idempotency_mismatch");
-  expect(statusOf(second, undefined)).toBe(422);
-  expect(at.requests).toHaveLength(1);
-  expect(await held(at)).toBe(1);
-  expect(codeOf(await at.keyed("order-1", body, first))).toBe("whole 200");
-  expect(at.requests).toHaveLength(1);
-});
+const ELSEWHERE: readonly { what: string; over: Partial<CallRequest>; body?: object }[] = [
+  { what: "another dialect", over: { dialect: anthropicMessagesDialect, target: { model: "gpt-4o" } } },
+  { what: "another model in the path", over: { target: { model: "gpt-4o-mini" } }, body: NAMELESS },
+  { what: "a stream asked for in the path", over: { target: { model: "gpt-4o", stream: true } } },
+  { what: "another framing", over: { target: { model: "gpt-4o", framing: "json" } } },
+  { what: "no model in the path", over: {} },
+  { what: "another query", over: { target: { model: "gpt-4o" }, query: "beta=true" } },
+];
+
+test.each(ELSEWHERE)(
+  "D5: the same key and the same bytes with $what are 422, and nothing is sent",
+  async ({ over, body = ASK }) => {
+    const at = await repeating(ANSWER);
+    const first = { target: { model: "gpt-4o" } };
+    expect(codeOf(await at.keyed("order-1", body, first))).toBe("whole 200");
+    const second = await at.keyed("order-1", body, over);
+    expect(codeOf(second)).toBe("idempotency_mismatch");
+    expect(statusOf(second, undefined)).toBe(422);
+    expect(at.requests).toHaveLength(1);
+    expect(await held(at)).toBe(1);
+    expect(codeOf(await at.keyed("order-1", body, first))).toBe("whole 200");
+    expect(at.requests).toHaveLength(1);
+  },
+);
 
 test.each([
   ["256 characters", "k".repeat(256)],
