@@ -33,7 +33,7 @@ const GROWN_MAX = 256 * 1_048_576;
 
 let provider: HostileProvider;
 let at: RunningBursar;
-const agent = new Agent({ connections: 8, headersTimeout: 20_000, bodyTimeout: 20_000 });
+const agent = new Agent({ connections: 128, headersTimeout: 20_000, bodyTimeout: 20_000 });
 
 beforeAll(async () => {
   provider = await openHostileProvider();
@@ -124,6 +124,26 @@ test.each(Object.keys(SCRIPTS).filter((script) => script !== ENDLESS))(
     expect(at.told.slice(told)).toEqual([]);
   },
 );
+
+test("whole replies that are answered by any of it, side by side, are 5xx for the client and counted in full", async () => {
+  const calls = Object.keys(SCRIPTS).flatMap((script) =>
+    ASKS.map((asked) => ({ asked, script, user: `whole ${asked.name}: ${script}` })),
+  );
+  const { grown, result } = await grownBy(() =>
+    Promise.all(calls.map(({ asked, script, user }) => ask(asked, { script, stream: false, user }))),
+  );
+  await at.settled();
+  const counted = await countedByUser(at);
+  for (const [index, { asked, script, user }] of calls.entries()) {
+    const one = counted.get(user);
+    const seen = { user, status: result[index]?.status, one };
+    // A stream is no whole reply either: only the redirect is a complete answer, of which the input is counted.
+    const least = script === "a redirect" ? 1n : asked.nano;
+    expect(seen).toSatisfy(() => one !== undefined && one.state !== "pending" && one.nano >= least && (seen.status ?? 0) >= 500);
+  }
+  expect(grown).toBeLessThan(2 * GROWN_MAX);
+  expect(at.told).toEqual([]);
+});
 
 test("the gateway that went through all of it serves on, and its books are in order", async () => {
   expect((await fetch(`${at.url}/readyz`)).status).toBe(200);

@@ -81,7 +81,10 @@ async function serve(
   const listening = new Promise<string>((resolve, reject) => {
     child.stdout?.setEncoding("utf8").on("data", (text: string) => {
       said.stdout += text;
-      if (said.stdout.includes("\n")) resolve((JSON.parse(said.stdout) as { url: string }).url);
+      if (!said.stdout.includes("\n")) return;
+      // What it answers instead of an address is a refusal, which stderr has in words.
+      const { url } = JSON.parse(said.stdout) as { url?: string };
+      if (url !== undefined) resolve(url);
     });
     gone.then(() => reject(new Error(`bursar ${args[0]} ended instead of serving:\n${said.stderr}`)), reject);
   });

@@ -51,7 +51,7 @@ async function lastHash(directory: string): Promise<string> {
   const persistence = await openSqlite({ directory, clock: standingClock() });
   try {
     let hash = "";
-    for await (const line of persistence.stored(1)) hash = line.hash;
+    for await (const line of persistence.stored(1)) hash = String(line.hash);
     return hash;
   } finally {
     await persistence.close();
