@@ -12,6 +12,7 @@ import { usdText } from "../accounting/units/money.js";
 import type { Bound } from "./estimate-ceiling.js";
 import type { ParsedRequest } from "./message.js";
 import type { CallFigures, CallNeeds, Candidate, Dialect } from "./needs.js";
+import { observe } from "./observe.js";
 
 /** A running attempt. */
 export interface Attempt {
@@ -167,20 +168,20 @@ export async function settle(needs: CallNeeds, attempt: Attempt, outcome: Outcom
   try {
     [result] = await needs.ledger.apply([command]);
   } catch (error) {
-    needs.observe({ kind: "fault", ...seen, reason: "settle_failed", error });
+    observe(needs, { kind: "fault", ...seen, reason: "settle_failed", error });
     return null;
   }
   if (result === undefined || !result.ok) {
-    needs.observe({ kind: "fault", ...seen, reason: result === undefined ? "settle_unanswered" : result.refusal.message });
+    observe(needs, { kind: "fault", ...seen, reason: result === undefined ? "settle_unanswered" : result.refusal.message });
     return null;
   }
   attempt.accounts = result.accounts;
   if (command.type === "post") {
     const nano = result.nano ?? command.nano;
-    needs.observe({ kind: "posted", ...seen, nano, usage: command.usage });
+    observe(needs, { kind: "posted", ...seen, nano, usage: command.usage });
     return nano;
   }
-  needs.observe({
+  observe(needs, {
     kind: command.type === "void" ? "voided" : "presumed",
     ...seen,
     reason: outcome.kind === "void" ? outcome.proof : "unknown",

@@ -11,6 +11,7 @@ import type { Admissible, CallRequest, Covering, RoadParts } from "./admissible.
 import { idempotencyMark, NOT_KEPT, recall } from "./idempotency.js";
 import { type AttributionClaims, identify } from "./identify.js";
 import type { CallNeeds } from "./needs.js";
+import { observe } from "./observe.js";
 import { refuseHedging, refuseModel, refuseRoute, refuseWithoutCredentials } from "./permitted.js";
 import { planCall } from "./plan.js";
 import { openReplies, type Replies } from "./replies.js";
@@ -145,8 +146,8 @@ function refuse(
       ? cause
       : new BursarError("internal", `Bursar failed on call ${callId}; its log has the details.`, {}, { cause });
   const seen = { call_id: callId, ...(call === null ? {} : { agent: call.attribution.agent, model: call.attribution.model }) };
-  if (error.code === "internal") needs.observe({ kind: "fault", ...seen, reason: "run_call", error: cause });
-  needs.observe({ kind: "refused", ...seen, reason: error.code });
+  if (error.code === "internal") observe(needs, { kind: "fault", ...seen, reason: "run_call", error: cause });
+  observe(needs, { kind: "refused", ...seen, reason: error.code });
   if (call !== null && !NOT_RECORDED.has(error.code)) {
     const { code, message } = error;
     const simulated = call.candidates[0]?.upstream.simulated === true;
@@ -154,7 +155,7 @@ function refuse(
       .apply([
         { type: "refuse", call_id: callId, attempt_id: `${callId}.1`, attribution: call.attribution, code, message, simulated },
       ])
-      .catch((fault: unknown) => needs.observe({ kind: "fault", ...seen, reason: "record_refusal", error: fault }));
+      .catch((fault: unknown) => observe(needs, { kind: "fault", ...seen, reason: "record_refusal", error: fault }));
   }
   const { body } = request.dialect.refuse(error, callId);
   const facts: ReplyFacts = {

@@ -20,6 +20,7 @@ import {
   UpstreamFailure,
   type UpstreamReply,
 } from "./needs.js";
+import { observe } from "./observe.js";
 import type { CallReply, ReplyFacts } from "./reply.js";
 import { errorOfFailure, outcomeOfFailure, readWhole, settleReply } from "./settle-reply.js";
 import { settleStream } from "./settle-stream.js";
@@ -159,7 +160,7 @@ async function takeHold(road: RoadParts, call: Admissible, of: { candidate: Cand
   ]);
   if (result === undefined) throw new BursarError("internal", "The ledger did not answer the hold.");
   if (!result.ok) throw refusalError(result.refusal, call);
-  needs.observe({ kind: "admitted", call_id: call.call_id, agent: attribution.agent, model: attribution.model });
+  observe(needs, { kind: "admitted", call_id: call.call_id, agent: attribution.agent, model: attribution.model });
   return {
     call_id: call.call_id,
     attempt_id,

@@ -12,6 +12,7 @@ import { drainable, keepCovered, keepInputCovered } from "./extend-hold.js";
 import { meteredUsage, meterLesson, usageBeyondHold } from "./metered-usage.js";
 import type { EventSplitter } from "./needs.js";
 import { type CallNeeds, type StreamReader, type StreamSeen, UpstreamFailure, type UpstreamReply } from "./needs.js";
+import { observe } from "./observe.js";
 import { errorOfFailure, outcomeOfFailure } from "./settle-reply.js";
 
 /** What the pump works with. */
@@ -94,7 +95,7 @@ async function run(pump: Pump): Promise<void> {
     // A fault of our own: the money is counted in full, the client is told.
     pump.abortUpstream();
     const seen = { call_id: attempt.call_id, agent: attempt.attribution.agent, model: attempt.attribution.model };
-    needs.observe({ kind: "fault", ...seen, reason: "stream", error });
+    observe(needs, { kind: "fault", ...seen, reason: "stream", error });
     await settle(needs, attempt, { kind: "presume", reason: "reset" });
     const told =
       error instanceof BursarError
