@@ -12,7 +12,8 @@ export function readName(value: string, what: string): string {
   }
   for (let index = 0; index < name.length; index++) {
     const code = name.charCodeAt(index);
-    if (code < 0x20 || (code >= 0x7f && code <= 0x9f)) {
+    // U+2028 and U+2029 end a line for whoever reads logs as JavaScript does.
+    if (code < 0x20 || (code >= 0x7f && code <= 0x9f) || code === 0x2028 || code === 0x2029) {
       throw new BursarError("invalid_request", `The ${what} contains a control character (code ${code}); remove it.`);
     }
   }

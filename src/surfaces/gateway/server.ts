@@ -52,6 +52,11 @@ const BODY_TIMEOUT_MS = 60_000;
 const CHECK_INTERVAL_MS = 5_000;
 const KEEP_ALIVE_MS = 65_000;
 const HEADER_BYTES_MAX = 16_384;
+/** What is said to a client whose request never became one, by node's code; 400 to all others. */
+const UNREADABLE: Readonly<Record<string, string>> = {
+  HPE_HEADER_OVERFLOW: "431 Request Header Fields Too Large",
+  ERR_HTTP_REQUEST_TIMEOUT: "408 Request Timeout",
+};
 
 /** Header bytes as UTF-8 where they are (node reads them as latin1), so that a name is the same in path, body and header. */
 function headerText(value: string): string {
@@ -233,8 +238,9 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
       serve(options, request, response);
     },
   );
-  server.on("clientError", (_error, socket) => {
-    if (socket.writable) socket.end("HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n");
+  server.on("clientError", (error: NodeJS.ErrnoException, socket) => {
+    const status = UNREADABLE[error.code ?? ""] ?? "400 Bad Request";
+    if (socket.writable) socket.end(`HTTP/1.1 ${status}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n`);
   });
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
