@@ -39,7 +39,7 @@ function standing(at: SimulatedRoad) {
 }
 
 for (const unit of ["requests", "tokens", "usd"] as const) {
-  test(`of 1,000 calls at once on three levels exactly the 100 that fit reach the provider, in ${unit}, ${REPEATS} times`, {
+  test(`A1: of 1,000 calls at once on three levels exactly the 100 that fit reach the provider, in ${unit}, ${REPEATS} times`, {
     timeout: 600_000,
   }, async () => {
     const each = await heldBy(unit, 1);

@@ -1,4 +1,4 @@
-// Cases A5 to A9, A13 and A14 of the adversarial list: admission at the edge of a budget, and past its wording.
+// Cases A4 to A9, A13 and A14 of the adversarial list: admission at the edge of a budget, and past its wording.
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import type { Unit } from "../../src/accounting/budget/budget.js";
@@ -24,6 +24,15 @@ async function boundOf(unit: Unit): Promise<bigint> {
 function heldEverywhere(at: SimulatedRoad): Record<string, bigint> {
   return Object.fromEntries([...at.ledger.state().accounts.values()].map((account) => [account.budget, account.held]));
 }
+
+test("A4: the first eight calls ever of a never-seen agent, at once, do not slip past its default of one nano-dollar", async () => {
+  const at = await openSimulatedRoad({ budgets: [budget({ name: "each", limit: 1n, per: ["agent"] })] });
+  const first = { ...STEER, "x-bursar-agent": "never-seen" };
+  const replies = await Promise.all(Array.from({ length: 8 }, () => at.call(ASK, first)));
+  expect(replies.map((reply) => reply.kind === "refused" && reply.error.code)).toEqual(Array(8).fill("budget_exceeded"));
+  expect(at.simulator.bill().calls).toBe(0);
+  for (const held of Object.values(heldEverywhere(at))) expect(held).toBe(0n);
+});
 
 test.each(["usd", "tokens", "requests"] as const)(
   "A5: a bound equal to what is left is admitted, one more is refused, in %s",
