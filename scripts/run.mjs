@@ -13,7 +13,9 @@ function usage(line) {
 }
 
 requireNode();
-const [folder, name, ...rest] = process.argv.slice(2);
+const [folder, asked, ...rest] = process.argv.slice(2);
+// `npm run bench -- --check` reads like the check it is.
+const name = folder === "bench" && asked === "--check" ? "check" : asked;
 if (folder !== "evals" && folder !== "bench")
   usage("Use `npm run -s eval -- NAME --data DIR [--json]` or `npm run -s bench -- NAME`.");
 const entryOf = (each) => join(root, folder, `${each}.ts`);
