@@ -191,8 +191,7 @@ test("a fallback that the key may not use is not tried", async () => {
   expect(at.requests).toHaveLength(1);
 });
 
-test("D2: the official clients' own retries do not multiply: one attempt of Bursar is one request on the wire", async () => {
-  // 500 is what official clients retry by themselves; Bursar answers 502 and says that retrying is theirs to decide.
+test("D2: what provider SDKs retry by themselves, a complete 500, is one attempt and one request", async () => {
   const at = await fallingBack(() => whole(500, {}), [DEAR]);
   await at.call(ASK);
   const held = (await log(at)).filter((line) => line.startsWith("held"));

@@ -1,5 +1,8 @@
-// Cases G8 and G10 of the adversarial list, through the rules: clocks that jump and rules of time zones that change. G1
+// Cases G8 and G10 of the adversarial list, through the rules and a store: clocks that jump and rules of time zones that change. G1
 // to G5 and G11 stand beside the windows themselves.
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { expect, test } from "vitest";
 import { openMemo } from "../../src/accounting/budget/accounts.js";
 import { apply } from "../../src/accounting/ledger/apply.js";
@@ -7,7 +10,9 @@ import type { LedgerCommand } from "../../src/accounting/ledger/command.js";
 import { decide } from "../../src/accounting/ledger/decide.js";
 import { emptyState } from "../../src/accounting/ledger/empty-state.js";
 import { openWindows, type WindowReader } from "../../src/accounting/units/window.js";
-import { budget, ceiling, hold, post } from "../ledger-fixtures.js";
+import { openJournal } from "../../src/stores/journal.js";
+import { openSqlite } from "../../src/stores/sqlite/open-sqlite.js";
+import { budget, ceiling, hold, post, standingClock } from "../ledger-fixtures.js";
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
@@ -96,4 +101,18 @@ test.each([
   // Its successor begins where it ended or later, and by the new rules from then on.
   expect(rules.spend(midnight + 2 * DAY_MS)).toBe(true);
   expect([...rules.state.accounts.values()].every(({ window_start }) => (window_start ?? 0) >= midnight)).toBe(true);
+});
+
+test("G10: the end of the open window is still known after a start from the checkpoint", async () => {
+  const directory = mkdtempSync(join(tmpdir(), "bursar-g10-"));
+  const clock = standingClock(NOON);
+  const declared = budget({ name: "b", limit: 10n ** 9n, window: { kind: "calendar", unit: "day" } });
+  const ledger = await openJournal({ persistence: await openSqlite({ directory, clock }), clock });
+  await ledger.apply([{ type: "declare", budgets: [declared], actor: "t", reason: "t" }, hold("x", ONE)]);
+  await ledger.close();
+  const again = await openSqlite({ directory, clock });
+  const midnight = Math.floor(NOON / DAY_MS) * DAY_MS;
+  expect(again.loaded.budgets.get("b")).toMatchObject({ latest_start: midnight, latest_end: midnight + DAY_MS });
+  await again.close();
+  rmSync(directory, { recursive: true, force: true });
 });
