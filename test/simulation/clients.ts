@@ -1,0 +1,158 @@
+/** Clients of the road: they call, read at their own pace, come again with the same key, and leave when they like. */
+import type { KeyIdentity } from "../../src/call/identify.js";
+import type { Candidate } from "../../src/call/needs.js";
+import type { CallReply } from "../../src/call/reply.js";
+import { openAiChat } from "../../src/providers/openai/wire.js";
+import type { Process } from "./process.js";
+import { type Calling, type Dispatch, type ProviderOptions, upstreamFor } from "./provider.js";
+import type { Random } from "./random.js";
+import { later } from "./scheduler.js";
+import type { Swarm } from "./swarm.js";
+
+/** One call of a client. */
+export interface ClientCall extends Calling {
+  readonly owner: number;
+  readonly dispatches: Dispatch[];
+  readonly idempotency: string | null;
+  /** The client has its answer, or has left. */
+  over: boolean;
+}
+
+/** What a client sends. */
+interface Wanted {
+  readonly body: Uint8Array;
+  readonly models: readonly string[];
+  readonly headers: Readonly<Record<string, string>>;
+  readonly key: KeyIdentity;
+  readonly estimated: number;
+}
+
+/** How a client reads: fragments until it leaves (null: it stays), and how long it takes over each. */
+interface Reading {
+  readonly leavesAfter: number | null;
+  readonly leavesBy: "signal" | "iterator" | "vanishing";
+  readonly pauseMs: number;
+  readonly abortsAtMs: number | null;
+}
+
+const FILLER = "Tell me more about the time when the people came home. ".repeat(60);
+const MODELS = ["gpt-4o", "gpt-4o", "gpt-4o-mini", "gpt-4o", "mystery"];
+const TEAMS = ["red", "blue"] as const;
+
+export interface Clients {
+  /** Begins a call with a process; resolves when the client is done with it. */
+  call(process: Process): Promise<void>;
+  readonly calls: readonly ClientCall[];
+}
+
+export interface ClientsOptions {
+  readonly random: Random;
+  readonly swarm: Swarm;
+  readonly provider: ProviderOptions;
+  /** Says which call asks for its id next. */
+  readonly naming: (call: ClientCall) => void;
+  readonly wall: () => number;
+  readonly onReply: (call: ClientCall, reply: CallReply) => void;
+}
+
+function drawWanted(random: Random, swarm: Swarm): Wanted {
+  const model = random.pick(MODELS);
+  const cap = random.chance(0.5) ? { max_tokens: random.between(1, 4_000) } : {};
+  const stream = random.chance(0.6)
+    ? { stream: true, ...(random.chance(0.5) ? { stream_options: { include_usage: true } } : {}) }
+    : {};
+  const content = FILLER.slice(0, random.pick([40, 200, 600, 3_000]));
+  const body = Buffer.from(JSON.stringify({ model, ...cap, ...stream, messages: [{ role: "user", content }] }));
+  const headers: Record<string, string> = { "x-bursar-agent": random.pick(swarm.agents) };
+  if (random.chance(0.5)) headers["x-bursar-task"] = `t${random.between(1, 4)}`;
+  const team = random.pick(TEAMS);
+  return {
+    body,
+    models: model !== "gpt-4o-mini" && random.chance(0.3) ? [model, "gpt-4o-mini"] : [model],
+    headers,
+    key: { name: team, team, trusts_attribution: true },
+    estimated: Math.ceil(body.byteLength / 4),
+  };
+}
+
+function drawReading(random: Random, leaves: number): Reading {
+  const leaving = random.chance(leaves);
+  return {
+    leavesAfter: leaving ? random.between(0, 6) : null,
+    leavesBy: random.pick(["signal", "iterator", "vanishing"]),
+    pauseMs: random.chance(0.1) ? random.between(10, 3_000) : 0,
+    abortsAtMs: leaving && random.chance(0.4) ? random.next() * 300 : null,
+  };
+}
+
+/** Keys that clients have used, with what they sent under them. */
+type Used = Map<string, Wanted>;
+
+export function openClients(options: ClientsOptions): Clients {
+  const { random, swarm, provider } = options;
+  const { scheduler } = provider;
+  const calls: ClientCall[] = [];
+  const used: Used = new Map();
+
+  function candidatesFor(call: ClientCall, wanted: Wanted, process: Process): readonly Candidate[] {
+    const at = options.wall();
+    return wanted.models.map((model) => {
+      const price = process.prices.resolve({ provider: "openai", model, at });
+      const canonical = price?.model ?? `openai/${model}`;
+      const upstream = upstreamFor(provider, call, { owner: process.owner, model });
+      return { upstream, provider: "openai", model, canonical, price, dearest: process.prices.dearest("openai", at) };
+    });
+  }
+
+  async function read(process: Process, body: AsyncIterable<Uint8Array>, how: Reading, leave: () => void): Promise<void> {
+    const iterator = body[Symbol.asyncIterator]();
+    for (let count = 0; ; count++) {
+      if (count === how.leavesAfter) {
+        if (how.leavesBy === "iterator") await iterator.return?.();
+        else if (how.leavesBy === "signal") leave();
+        // The third kind says nothing and reads nothing any more.
+        return;
+      }
+      const next = await iterator.next();
+      if (next.done === true) return;
+      if (how.pauseMs > 0) await later(scheduler, process.owner, how.pauseMs);
+    }
+  }
+
+  function wantedNow(): { wanted: Wanted; idempotency: string | null } {
+    if (!random.chance(swarm.keys)) return { wanted: drawWanted(random, swarm), idempotency: null };
+    const known = [...used.keys()].slice(-6);
+    const idempotency = known.length > 0 && random.chance(0.6) ? random.pick(known) : `key-${used.size}`;
+    const wanted = used.get(idempotency) ?? drawWanted(random, swarm);
+    used.set(idempotency, wanted);
+    return { wanted, idempotency: `${wanted.key.name}/${idempotency}` };
+  }
+
+  return {
+    calls,
+    async call(process) {
+      const { wanted, idempotency } = wantedNow();
+      const how = drawReading(random, swarm.leaves);
+      const { estimated } = wanted;
+      const call: ClientCall = { call_id: "", estimated, dispatches: [], owner: process.owner, idempotency, over: false };
+      calls.push(call);
+      const client = new AbortController();
+      if (how.abortsAtMs !== null) scheduler.after(how.abortsAtMs, process.owner, () => client.abort());
+      const keyed: Record<string, string> =
+        idempotency === null ? {} : { "idempotency-key": idempotency.slice(idempotency.indexOf("/") + 1) };
+      options.naming(call);
+      const reply = await process.road.run({
+        dialect: openAiChat,
+        query: "",
+        body: wanted.body,
+        headers: { ...wanted.headers, ...keyed },
+        key: wanted.key,
+        catalog: { candidates: () => candidatesFor(call, wanted, process) },
+        signal: client.signal,
+      });
+      options.onReply(call, reply);
+      if (reply.kind === "stream") await read(process, reply.body, how, () => client.abort());
+      call.over = true;
+    },
+  };
+}

@@ -1,0 +1,394 @@
+/**
+ * One simulated world: clients, other programs, an operator, the real road over the real journal, a disk, a provider and a
+ * clock, all in virtual time. First a phase of faults, in which nothing may ever be wrong; then the faults end, and
+ * everything must settle.
+ */
+import type { LedgerCommand, LedgerResult } from "../../src/accounting/ledger/command.js";
+import type { Entry } from "../../src/accounting/ledger/entry.js";
+import { openVerifier } from "../../src/accounting/ledger/verify.js";
+import type { PriceBook } from "../../src/accounting/price/price-row.js";
+import { auditBill } from "./audit.js";
+import { Books } from "./books.js";
+import { type ClientCall, type Clients, openClients } from "./clients.js";
+import { openDisk, type SimulatedDisk, sha256 } from "./disk.js";
+import { whatWasMet } from "./met.js";
+import { type Operator, openOperator } from "./operator.js";
+import { LIMITS, type Process, startProcess } from "./process.js";
+import { type Calling, chargeFor, type ProviderOptions } from "./provider.js";
+import { openRandom, type Random } from "./random.js";
+import { openRemotes, type Remotes } from "./remote.js";
+import { OUTSIDE, openScheduler, replaceTimers, type Scheduler } from "./scheduler.js";
+import { openScripts } from "./script.js";
+import { drawSwarm, NO_FAULTS, type Swarm } from "./swarm.js";
+
+/** What a world came to. */
+export interface Outcome {
+  readonly seed: number;
+  /** First thing that was wrong, or null. */
+  readonly violation: string | null;
+  /** Commands decided and events taken. */
+  readonly operations: number;
+  readonly calls: number;
+  readonly entries: number;
+  /** Hash of the last entry: the same seed gives the same. */
+  readonly hash: string;
+  /** How often what matters came about, by name. */
+  readonly met: Readonly<Record<string, number>>;
+}
+
+export interface WorldOptions {
+  readonly seed: number;
+  readonly prices: PriceBook;
+  /** Calls of clients and other programs to begin. */
+  readonly calls: number;
+  /** `ledger`: nobody takes the road; other programs ask the ledger themselves, ten times as often. */
+  readonly only?: "ledger";
+}
+
+/** Long enough for the slowest: a silent provider, three times, a drain, and the sweep that finds the silent. */
+const DRAIN_MS = 420_000;
+const SETTLE_MS = 60_000;
+/** Events between two comparisons of everything that is served with the books. */
+const COMPARED_EVERY = 256;
+const BEGAN = Date.UTC(2026, 10, 24, 23, 58, 30);
+
+class World {
+  readonly random: Random;
+  readonly swarm: Swarm;
+  readonly scheduler: Scheduler = openScheduler();
+  readonly disk: SimulatedDisk;
+  readonly clients: Clients;
+  readonly remotes: Remotes;
+  books: Books;
+  process: Process | null = null;
+  violation: string | null = null;
+  healed = false;
+  crashes = 0;
+  commands = 0;
+  begun = 0;
+  private owner = OUTSIDE;
+  private wallOffset = BEGAN;
+  private readonly dead = new Set<number>();
+  private readonly waiting = new Set<() => void>();
+  private naming: ClientCall | null = null;
+  private ids = 0;
+  /** What this or an earlier process was told is done. */
+  private readonly acknowledged = new Map<string, string>();
+  private readonly refusals = new Map<string, number>();
+  private failing = false;
+  private notStarted: () => void = () => {};
+
+  constructor(private readonly options: WorldOptions) {
+    const random = openRandom(options.seed);
+    this.random = random;
+    this.swarm = drawSwarm(random, options);
+    const { swarm, scheduler } = this;
+    this.books = new Books(this.fail);
+    this.disk = openDisk({
+      scheduler,
+      random,
+      faults: swarm.disk,
+      fail: this.fail,
+      onAppend: (lines) => lines.forEach((line) => void this.books.take(JSON.parse(line.json) as Entry)),
+    });
+    const faults = () => (this.healed ? NO_FAULTS : swarm.provider);
+    const scripts = openScripts({ random, faults, inputRatio: swarm.inputRatio, long: swarm.long });
+    const provider: ProviderOptions = { scheduler, scripts, timeoutMs: LIMITS.idle_ms, onSend: this.onSend };
+    this.clients = openClients({
+      random,
+      swarm,
+      provider,
+      wall: this.wall,
+      naming: (call) => {
+        this.naming = call;
+      },
+      onReply: (call, reply) => {
+        if (reply.kind !== "refused") return;
+        const { code, message } = reply.error;
+        this.refusals.set(code, (this.refusals.get(code) ?? 0) + 1);
+        if (code === "internal") this.fail(`${call.call_id} failed inside: ${message} ${String(reply.error.cause)}`);
+        const storeFails = swarm.disk.full > 0 || swarm.disk.sync_fails > 0;
+        if (code === "store_unavailable" && !storeFails)
+          this.fail(`${call.call_id} found a store that had not failed unavailable.`);
+      },
+    });
+    this.remotes = openRemotes({ scheduler, random, swarm, ask: this.ask, fail: this.fail });
+  }
+
+  readonly fail = (message: string): void => {
+    this.violation ??= `${message} (${Math.round(this.scheduler.now)} ms)`;
+  };
+
+  readonly wall = (): number => Math.floor(this.wallOffset + this.scheduler.now);
+
+  /** I2: before a byte is on its way the attempt has a hold of its own on the platter. */
+  private readonly onSend = ({ call_id, dispatches }: Calling): void => {
+    const attempt_id = dispatches.at(-1)?.attempt_id ?? call_id;
+    if (!this.disk.held.has(attempt_id)) {
+      this.fail(`I2: ${attempt_id} is sent without a durable hold of its own.`);
+      return;
+    }
+    const state = this.books.attempts.get(attempt_id)?.state;
+    if (state !== "pending") this.fail(`I2: ${attempt_id} is sent under a hold that is ${state}.`);
+  };
+
+  private readonly newId = (): string => {
+    const call_id = `call${this.ids++}`;
+    if (this.naming !== null) this.naming.call_id = call_id;
+    this.naming = null;
+    return call_id;
+  };
+
+  /** Asks the process that runs; null when it is gone or fails before it answers. */
+  readonly ask = (command: LedgerCommand): Promise<LedgerResult | null> => {
+    const { process, waiting } = this;
+    if (process === null) return Promise.resolve(null);
+    return new Promise((resolve) => {
+      const answer = (result: LedgerResult | null): void => {
+        waiting.delete(lost);
+        resolve(result);
+      };
+      const lost = (): void => answer(null);
+      waiting.add(lost);
+      process.door.apply([command]).then(
+        ([result]) => answer(result ?? null),
+        () => answer(null),
+      );
+    });
+  };
+
+  private readonly onAnswer = (command: LedgerCommand, result: LedgerResult): void => {
+    if (!result.ok || !("attempt_id" in command)) return;
+    const { type, attempt_id } = command;
+    if (type === "hold") this.acknowledged.set(attempt_id, "pending presumed posted voided");
+    else if (type === "post") this.acknowledged.set(attempt_id, "posted");
+    else if (type === "void") this.acknowledged.set(attempt_id, "voided");
+  };
+
+  private async boot(): Promise<void> {
+    this.owner += 1;
+    const { owner, scheduler, random, disk, wall, newId, onAnswer, fail } = this;
+    const process = await startProcess({
+      owner,
+      scheduler,
+      random,
+      disk,
+      wall,
+      newId,
+      onAnswer,
+      fail,
+      prices: this.options.prices,
+      opened: (loaded) => this.books.compare(loaded),
+      onCommand: () => {
+        this.commands += 1;
+      },
+      observe: (event) => {
+        if (event.kind !== "fault" || this.process?.ledger.failure() !== null) return;
+        fail(`${event.call_id} had a fault: ${event.reason} ${String(event.error ?? "")}`);
+      },
+    });
+    const budgets = { type: "declare", budgets: this.swarm.budgets, actor: "config", reason: "start" } as const;
+    await process.door.apply([budgets]);
+    this.process = process;
+    this.failing = false;
+  }
+
+  start(): void {
+    this.boot().catch((error: unknown) => {
+      // The disk failed while the process started: the next one tries again.
+      if (this.swarm.disk.sync_fails === 0) this.fail(`The process does not start: ${String(error)}`);
+      this.crash();
+    });
+  }
+
+  /** The process is gone at this instant; what is on the platter decides what was. */
+  crash(): void {
+    this.crashes += 1;
+    this.scheduler.kill(this.owner);
+    this.dead.add(this.owner);
+    this.process = null;
+    this.disk.crash();
+    this.books = new Books(this.fail);
+    for (const { json } of this.disk.lines) this.books.take(JSON.parse(json) as Entry);
+    for (const [attempt_id, states] of this.acknowledged) {
+      const state = this.books.attempts.get(attempt_id)?.state ?? "unknown";
+      if (!states.includes(state)) this.fail(`I6: ${attempt_id} was acknowledged (${states}) and is ${state} after the crash.`);
+    }
+    for (const lost of [...this.waiting]) lost();
+    this.notStarted();
+    this.notStarted = this.scheduler.after(this.random.between(1, 2_000), OUTSIDE, () => this.start());
+  }
+
+  jump(): void {
+    const { random, swarm } = this;
+    this.wallOffset += Math.floor((random.next() * 2 - 1) * swarm.jumpMsMax);
+  }
+
+  /** After every event: nothing that the process serves may be what it must not be. */
+  readonly checked = (): void => {
+    const { process } = this;
+    if (process === null) return;
+    const { ledger, disk } = process;
+    if (ledger.failure() !== null) {
+      if (this.failing) return;
+      this.failing = true;
+      this.scheduler.after(this.random.between(50, 3_000), this.owner, () => this.crash());
+      return;
+    }
+    const state = ledger.state();
+    for (const id of disk.touched.accounts) {
+      const account = state.accounts.get(id);
+      if (account === undefined) continue;
+      const { used, held, presumed, overrun } = account;
+      if (held < presumed || presumed < 0n || used < 0n)
+        this.fail(`I9: ${id} has ${used} used, ${held} held, ${presumed} presumed.`);
+      // What waits for the disk is in the state already; the books hear of it with the next batch.
+      const most = this.books.seq === state.seq ? this.books.book.bound(id, this.wall()) : null;
+      if (most !== null && used + held > most + overrun)
+        this.fail(`I1: ${id} has ${used} + ${held} beyond ${most} + ${overrun}.`);
+    }
+    if (this.scheduler.steps % COMPARED_EVERY === 0 && this.books.seq === state.seq) this.books.compare(state);
+    const { accounts, agents, budgets, calibrations, holds } = disk.touched;
+    for (const keys of [accounts, agents, budgets, calibrations, holds]) if (keys.size > 0) keys.clear();
+  };
+
+  private arrive(): void {
+    if (this.begun >= this.options.calls) return;
+    this.begun += 1;
+    const { random, swarm, process } = this;
+    this.scheduler.after(-Math.log(1 - random.next()) * swarm.callEveryMs, OUTSIDE, () => this.arrive());
+    const failed = (error: unknown): void =>
+      this.fail(`A client failed: ${error instanceof Error ? error.stack : String(error)}`);
+    if (random.chance(swarm.remote)) this.remotes.run().catch(failed);
+    else if (process !== null) this.clients.call(process).catch(failed);
+  }
+
+  private every(meanMs: number | null, act: () => void): void {
+    if (meanMs === null) return;
+    const next = (): void => {
+      this.scheduler.after(-Math.log(1 - this.random.next()) * meanMs, OUTSIDE, () => {
+        if (this.healed) return;
+        act();
+        next();
+      });
+    };
+    next();
+  }
+
+  private operator(): Operator {
+    const { random, swarm, ask, chargeOf, wall } = this;
+    return openOperator({ random, swarm, ask, chargeOf, wall, books: () => this.books });
+  }
+
+  private async faulty(): Promise<void> {
+    const { swarm, scheduler } = this;
+    const operator = this.operator();
+    this.start();
+    this.arrive();
+    this.every(swarm.crashEveryMs, () => this.crash());
+    this.every(swarm.jumpEveryMs, () => this.jump());
+    this.every(swarm.operatorEveryMs, () => void operator.act());
+    const done = (): boolean => this.violation !== null || this.begun >= this.options.calls;
+    await scheduler.run({ until: Number.POSITIVE_INFINITY, done, checked: this.checked });
+  }
+
+  /** What the provider charges for an attempt that nobody works on any more. */
+  private readonly chargeOf = (attempt_id: string): bigint => {
+    const remote = this.remotes.attempts.get(attempt_id);
+    if (remote !== undefined) return remote.bill;
+    for (const { dispatches } of this.clients.calls) {
+      const dispatch = dispatches.find((one) => one.attempt_id === attempt_id);
+      if (dispatch !== undefined) return chargeFor(dispatch);
+    }
+    return 0n;
+  };
+
+  private async runFor(ms: number): Promise<void> {
+    const { scheduler, checked } = this;
+    await scheduler.run({ until: scheduler.now + ms, done: () => this.violation !== null, checked });
+  }
+
+  /** The faults end; all must come to rest, and every presumed attempt can be settled at its bill. */
+  private async drain(): Promise<void> {
+    this.healed = true;
+    this.disk.heal();
+    if (this.process === null || this.failing) this.crash();
+    await this.runFor(DRAIN_MS);
+    const { process, books } = this;
+    if (this.violation !== null) return;
+    if (process === null) {
+      this.fail("No process serves after the faults have ended.");
+      return;
+    }
+    if (process.road.active.size > 0) this.fail(`I7: ${process.road.active.size} attempts are in flight after the drain.`);
+    for (const call of this.clients.calls) {
+      if (!call.over && call.owner === process.owner) this.fail(`${call.call_id} never ended for its client.`);
+    }
+    books.compare(process.ledger.state());
+    const audited = {
+      calls: this.clients.calls,
+      remotes: this.remotes.attempts,
+      keysKept: this.swarm.jumpEveryMs === null,
+      died: (owner: number) => this.dead.has(owner),
+    };
+    const problem = auditBill({ ...audited, books });
+    if (problem !== null) {
+      this.fail(problem);
+      return;
+    }
+    await this.resolveAll();
+    const after = auditBill({ ...audited, books });
+    if (after !== null) this.fail(after);
+    // The books have checked every entry; every fourth log is also given to the verifier that ships.
+    if (this.options.seed % 4 === 0) this.verify();
+  }
+
+  private async resolveAll(): Promise<void> {
+    let resolved = false;
+    const all = this.operator().resolveAll();
+    all.then(() => {
+      resolved = true;
+    }, this.fail);
+    await this.runFor(SETTLE_MS);
+    if (!resolved) this.fail("I7: what was presumed could not be settled.");
+    for (const { opening, held } of this.books.book.accounts.values()) {
+      if (held !== 0n) this.fail(`I7: ${held} is still held on ${opening.id} after everything was settled.`);
+    }
+    if (this.process !== null) this.books.compare(this.process.ledger.state());
+  }
+
+  /** The verifier that ships must find nothing either. */
+  private verify(): void {
+    const verifier = openVerifier({ sha256 });
+    for (const { seq, json, hash } of this.disk.lines) verifier.check({ seq, json, hash });
+    const [first] = verifier.finish().violations;
+    if (first !== undefined) this.fail(`verify: ${first.rule} at entry ${first.seq}: ${first.message}`);
+  }
+
+  async run(): Promise<Outcome> {
+    const back = replaceTimers(this.scheduler, () => this.owner);
+    try {
+      await this.faulty();
+      if (this.violation === null) await this.drain();
+    } finally {
+      back();
+    }
+    const { violation, crashes, commands, scheduler, disk } = this;
+    const operations = commands + scheduler.steps;
+    const entries = disk.lines.length;
+    return {
+      seed: this.options.seed,
+      violation,
+      operations,
+      calls: this.begun,
+      entries,
+      hash: disk.hash,
+      met: { crashes, ...whatWasMet(this.books, this.refusals) },
+    };
+  }
+}
+
+/** Runs one world to its end. The same options give the same outcome. */
+export function simulate(options: WorldOptions): Promise<Outcome> {
+  return new World(options).run();
+}
