@@ -1,6 +1,7 @@
 import { limitAt, type PathStep, standingOf } from "../budget/accounts.js";
 import { amountOfUsage } from "../budget/amount-of.js";
 import { inputTokens } from "../meter/usage.js";
+import { rollingBuckets } from "../units/window.js";
 import { openAmountWriter } from "./amount-text.js";
 import type { LedgerRefusal, PostCommand, PresumeCommand, VoidCommand } from "./command.js";
 import type { DecideWith, Decision } from "./decision.js";
@@ -95,7 +96,8 @@ function overrunOf(
     if (more <= 0n) continue;
     beyond = true;
     const limit = limitAt(path.budget, using.now);
-    if (limit === null) continue;
+    // A bucket of a rolling window that is wholly past stands against no limit any more.
+    if (limit === null || isPast(path, using.now)) continue;
     const before = standingOf(state, { budget: path.budget, id: path.opening.id }, using.now);
     const above = before.used + before.held + more - limit;
     if (above > 0n) postings.push({ account: path.opening.id, amount: String(above < more ? above : more) });
@@ -113,6 +115,13 @@ function overrunOf(
     nano: String(excess > 0n ? excess : 0n),
     postings,
   };
+}
+
+/** Has a rolling window left the account of a step behind? */
+function isPast({ budget, opening }: PathStep, now: number): boolean {
+  const { window } = budget.budget;
+  if (window.kind !== "rolling" || opening.window_start === null) return false;
+  return opening.window_start < rollingBuckets({ ms: window.ms, at: Math.max(now, budget.latest_start) }).oldest;
 }
 
 /** Gives the hold back. A presumed hold is only voided by hand (an actor vouches for the proof). */
