@@ -76,7 +76,8 @@ test("embeddings name their model in the body: it is changed there, everywhere",
 
 test("whatever a body holds, the cap is the only thing that a splice changes", () => {
   const value = fc.oneof(
-    fc.json(),
+    // A key that reaches for a prototype is refused before anything is spliced.
+    fc.json().filter((json) => !/__proto__|prototype/.test(json)),
     fc.string({ unit: "grapheme" }).map((string) => JSON.stringify(string)),
   );
   const config = fc.array(fc.tuple(fc.constantFrom("temperature", "top_p", "seed", "responseSchema", "x"), value), {
