@@ -1,7 +1,7 @@
 import { Agent, OpenAIProvider, Runner, tool } from "@openai/agents";
 import OpenAI from "openai";
 import { expect } from "vitest";
-import { type ClientUse, type OpenedClient, purposeOf, QUESTION, WEATHER } from "./client-use.js";
+import { type ClientUse, type OpenedClient, purposeOf, QUESTION, WEATHER, WEATHER_ZOD } from "./client-use.js";
 import type { Door, Way } from "./door.js";
 
 const MODEL = "gpt-4o-mini";
@@ -26,6 +26,7 @@ function opened(runner: Runner): OpenedClient {
     },
   });
   const armed = new Agent({ name: "forecaster", model: MODEL, tools: [weather], toolUseBehavior: "stop_on_first_tool" });
+  const typed = new Agent({ name: "observer", model: MODEL, outputType: WEATHER_ZOD });
   return {
     async answer() {
       const { finalOutput, runContext } = await runner.run(agent, QUESTION);
@@ -54,6 +55,14 @@ function opened(runner: Runner): OpenedClient {
       await result.completed;
       return called;
     },
+    objects: [
+      async () => (await runner.run(typed, QUESTION)).finalOutput,
+      async () => {
+        const result = await runner.run(typed, QUESTION, { stream: true });
+        await result.completed;
+        return result.finalOutput;
+      },
+    ],
   };
 }
 

@@ -1,16 +1,51 @@
 import { createAnthropic } from "@ai-sdk/anthropic";
 import { createGoogleGenerativeAI } from "@ai-sdk/google";
 import { createOpenAI } from "@ai-sdk/openai";
-import { generateText, jsonSchema, type LanguageModel, streamText, tool, wrapLanguageModel } from "ai";
+import {
+  generateObject,
+  generateText,
+  jsonSchema,
+  type LanguageModel,
+  Output,
+  streamObject,
+  streamText,
+  tool,
+  wrapLanguageModel,
+} from "ai";
+import { expect } from "vitest";
 import { type ClientUse, type Heard, type OpenedClient, type Purpose, QUESTION, WEATHER } from "./client-use.js";
 import type { Way } from "./door.js";
 
-const tools = { get_weather: tool({ inputSchema: jsonSchema<{ city: string }>(WEATHER) }) };
+const schema = jsonSchema<{ city: string }>(WEATHER);
+const tools = { get_weather: tool({ inputSchema: schema }) };
 
 const usageOf = (usage: { inputTokens?: number | undefined; outputTokens?: number | undefined }): Heard["usage"] => ({
   input: usage.inputTokens ?? -1,
   output: usage.outputTokens ?? -1,
 });
+
+/** The older pair of functions for objects, and the newer option. */
+function objectsOf(model: LanguageModel): NonNullable<OpenedClient["objects"]> {
+  const asked = { model, prompt: QUESTION, maxOutputTokens: 500 };
+  return [
+    async () => (await generateObject({ ...asked, schema })).object,
+    async () => {
+      const { partialObjectStream, object } = streamObject({ ...asked, schema });
+      // Its object comes only once the stream is read.
+      let pieces = 0;
+      for await (const partial of partialObjectStream) pieces += Object.keys(partial).length;
+      expect(pieces).toBeGreaterThan(0);
+      return object;
+    },
+    async () => (await generateText({ ...asked, output: Output.object({ schema }) })).output,
+    async () => {
+      const { partialOutputStream } = streamText({ ...asked, output: Output.object({ schema }) });
+      let last: unknown;
+      for await (const partial of partialOutputStream) last = partial;
+      return last;
+    },
+  ];
+}
 
 /** What every program of the AI SDK does, whatever the model. */
 function opened(model: LanguageModel): OpenedClient {
@@ -42,6 +77,7 @@ function opened(model: LanguageModel): OpenedClient {
       for await (const part of result.fullStream) if (part.type === "error") throw part.error;
       return (await result.toolCalls)[0]?.input;
     },
+    objects: objectsOf(model),
   };
 }
 
@@ -57,6 +93,7 @@ function aroundModel(way: Way, { headers, agent, task }: Purpose): OpenedClient 
     stream: (listening) => inTask(() => client.stream?.(listening) as Promise<Heard>),
     tools: () => inTask(async () => client.tools?.()),
     streamedTools: (listening) => inTask(async () => client.streamedTools?.(listening)),
+    objects: (client.objects ?? []).map((work) => () => inTask(work)),
   };
 }
 

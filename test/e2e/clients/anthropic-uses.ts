@@ -1,6 +1,7 @@
 import Anthropic from "@anthropic-ai/sdk";
+import { zodOutputFormat } from "@anthropic-ai/sdk/helpers/zod";
 import { expect } from "vitest";
-import { type ClientUse, type Heard, purposeOf, QUESTION, WEATHER } from "./client-use.js";
+import { type ClientUse, type Heard, purposeOf, QUESTION, WEATHER, WEATHER_ZOD } from "./client-use.js";
 import type { Door, Way } from "./door.js";
 
 const messages = [{ role: "user" as const, content: QUESTION }];
@@ -8,6 +9,8 @@ const asked = { model: "claude-haiku-4-5", max_tokens: 500, messages };
 /** More than the budget of the tight agent allows. */
 const long = { ...asked, max_tokens: 20_000 };
 const tools = [{ name: "get_weather", input_schema: WEATHER }];
+
+const output_config = { format: zodOutputFormat(WEATHER_ZOD) };
 
 const clientOf = (door: Way, headers: Readonly<Record<string, string>>): Anthropic =>
   door.wrap(new Anthropic({ baseURL: door.url("anthropic"), apiKey: door.key, defaultHeaders: headers }));
@@ -66,6 +69,10 @@ export const ANTHROPIC_USES: readonly ClientUse[] = [
         },
         tools: async () => toolInput(await api.create({ ...asked, tools })),
         streamedTools: async ({ signal }) => toolInput(await api.stream({ ...long, tools }, { signal }).finalMessage()),
+        objects: [
+          async () => (await api.parse({ ...asked, output_config })).parsed_output,
+          async () => (await api.stream({ ...asked, output_config }).finalMessage()).parsed_output,
+        ],
       };
     },
     also: { thinking, "token counts when nothing is left": countTokens },

@@ -1,3 +1,4 @@
+import { z } from "zod";
 import type { Door, DoorKind, Way } from "./door.js";
 
 /** What a programmer gets to know of one answer, read from the client's own objects. */
@@ -24,6 +25,8 @@ export interface OpenedClient {
   tools?(): Promise<unknown>;
   /** The same as a stream. Answers the arguments, or what the client makes of them when they are cut off. */
   streamedTools?(listening: Listening): Promise<unknown>;
+  /** Every way to ask for an object of the schema; each answers it as the client parsed it. */
+  readonly objects?: readonly (() => Promise<unknown>)[];
 }
 
 /** What is told to Bursar and to the simulated provider with a request. */
@@ -50,8 +53,8 @@ export interface ClientUse {
   readonly addsToStream?: { readonly tokens: number; readonly why: string };
   /** The provider tells no usage on this route: what Bursar counts itself is posted. */
   readonly usageUntold?: true;
-  /** Nobody tells Bursar that the programmer left: its hold stays until it is presumed. */
-  readonly leavingUntold?: true;
+  /** What is left unfinished counts at what was held, until it is resolved by hand: shown by a check of its own. */
+  readonly leavingPresumed?: true;
   /** A tool's arguments come in one event: there is no middle to cut. */
   readonly toolsArriveWhole?: true;
   open(way: Way, purpose: Purpose): OpenedClient;
@@ -72,6 +75,9 @@ export const WEATHER = {
   required: ["city"],
   additionalProperties: false as const,
 };
+
+/** The same for clients that take zod's schemas. */
+export const WEATHER_ZOD = z.object({ city: z.string() });
 
 /** Says something that the simulated provider answers in prose. */
 export const QUESTION = "How do I keep a budget?";

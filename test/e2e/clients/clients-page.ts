@@ -5,7 +5,7 @@ import type { ClientUse } from "./client-use.js";
 import type { DoorKind } from "./door.js";
 
 /** What the matrix shows of every client that can do it, in the order of the page. */
-export const CHECKS = ["answer", "stream", "tools", "refusal", "abort", "cut", "tool cut"] as const;
+export const CHECKS = ["answer", "stream", "tools", "objects", "refusal", "abort", "cut", "tool cut"] as const;
 /** One of them. */
 export type Check = (typeof CHECKS)[number];
 
@@ -32,6 +32,7 @@ keeps its own bill.
 | answer | a whole answer; the tokens that the client shows are the tokens that the provider billed, and what was posted is what was billed |
 | stream | the same of a stream, piece by piece |
 | tools | the model calls the client's tool; the arguments arrive parsed, whole and as a stream |
+| objects | an answer that fits a schema, parsed by the client, in every way that it has for it; what was posted is what was billed |
 | refusal | a spent budget is exactly one request, whole and as a stream; nothing reaches the provider; the message that the programmer sees names the budget and the command that lifts it |
 | abort | the programmer leaves in the middle of a stream; the provider is left too, and at least what it produced is posted |
 | cut | the money is gone in the middle of a stream; the client sees an answer that ended at its cap: no hang, no crash |

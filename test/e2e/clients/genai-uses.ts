@@ -55,6 +55,12 @@ export const GENAI_USES: readonly ClientUse[] = [
           }
           return called;
         },
+        objects: [
+          async () => {
+            const config = { responseMimeType: "application/json", responseJsonSchema: WEATHER };
+            return JSON.parse((await models.generateContent({ ...asked, config })).text ?? "");
+          },
+        ],
       };
     },
     also: {

@@ -3,8 +3,9 @@ import type { BaseChatModel } from "@langchain/core/language_models/chat_models"
 import type { AIMessageChunk } from "@langchain/core/messages";
 import { concat } from "@langchain/core/utils/stream";
 import { ChatOpenAI } from "@langchain/openai";
-import { type ClientUse, type Heard, type OpenedClient, type Purpose, QUESTION, WEATHER } from "./client-use.js";
-import type { Way } from "./door.js";
+import { expect } from "vitest";
+import { type ClientUse, type Heard, type OpenedClient, type Purpose, purposeOf, QUESTION, WEATHER } from "./client-use.js";
+import type { Door, Way } from "./door.js";
 
 const tools = [{ type: "function" as const, function: { name: "get_weather", parameters: WEATHER } }];
 
@@ -30,6 +31,7 @@ function opened(model: BaseChatModel): OpenedClient {
   };
   const withTools = model.bindTools?.(tools);
   if (withTools === undefined) throw new Error("This model takes no tools.");
+  const asObject = (method: "jsonSchema" | "functionCalling") => model.withStructuredOutput(WEATHER, { name: "weather", method });
   return {
     answer: async () => heardOf((await model.invoke(QUESTION)) as AIMessageChunk),
     stream: async ({ signal, heard }) =>
@@ -37,6 +39,15 @@ function opened(model: BaseChatModel): OpenedClient {
     tools: async () => ((await withTools.invoke(QUESTION)) as AIMessageChunk).tool_calls?.[0]?.args,
     streamedTools: async ({ signal, heard }) =>
       (await gather(await withTools.stream(QUESTION, { signal }), heard)).tool_calls?.[0]?.args,
+    objects: [
+      () => asObject("jsonSchema").invoke(QUESTION),
+      () => asObject("functionCalling").invoke(QUESTION),
+      async () => {
+        let last: unknown;
+        for await (const partial of await asObject("jsonSchema").stream(QUESTION)) last = partial;
+        return last;
+      },
+    ],
   };
 }
 
@@ -59,7 +70,35 @@ function withCallback(way: Way, { headers, agent, task }: Purpose): OpenedClient
     stream: (listening) => inTask(() => client.stream?.(listening) as Promise<Heard>),
     tools: () => inTask(async () => client.tools?.()),
     streamedTools: (listening) => inTask(async () => client.streamedTools?.(listening)),
+    objects: (client.objects ?? []).map((work) => () => inTask(work)),
   };
+}
+
+interface Hold {
+  readonly attempt_id: string;
+  readonly state: string;
+  readonly held_usd: string;
+}
+
+async function abortWithCallback(door: Door): Promise<void> {
+  const before = (await door.bill()).calls;
+  const leave = new AbortController();
+  const client = withCallback(door, purposeOf("roomy", "abort", { "output-tokens": 6000, "tokens-per-second": 1500 }));
+  const heard = (more: string): void => {
+    if (more !== "") leave.abort();
+  };
+  await expect(client.stream?.({ signal: leave.signal, heard })).rejects.toThrow(/abort/i);
+  const { bursar } = door;
+  if (bursar === null) throw new Error("A callback is of this process.");
+  const holds = async (): Promise<readonly Hold[]> => ((await bursar.ask("hold list")) as { holds: readonly Hold[] }).holds;
+  await expect.poll(async () => (await holds()).map(({ state }) => state), { timeout: 2_000 }).toEqual(["presumed"]);
+  await expect.poll(async () => (await door.bill()).by_call[before]?.ended, { timeout: 5_000 }).toBe("left");
+  const [hold] = await holds();
+  const billed = Number((await door.bill()).by_call[before]?.nano_usd);
+  expect(billed).toBeGreaterThan(0);
+  expect(Math.round(Number(hold?.held_usd) * 1e9)).toBeGreaterThanOrEqual(billed);
+  const post = (billed / 1e9).toFixed(9);
+  await bursar.ask("hold resolve", { attempt_id: hold?.attempt_id, post, reason: "seen on the provider's bill" });
 }
 
 /** LangChain's chat models. */
@@ -69,10 +108,11 @@ export const LANGCHAIN_USES: readonly ClientUse[] = [
     packages: ["@langchain/core"],
     route: "any model",
     inProcess: "bursar.callback()",
-    // A callback cannot cut a stream, and LangChain calls none when a stream's signal is aborted.
-    leavingUntold: true,
+    // A callback cannot cut a stream, and does not see what was left unread.
+    leavingPresumed: true,
     doors: ["in process"],
     open: withCallback,
+    also: { "abort: counted at once at what was held, until it is resolved": abortWithCallback },
   },
   {
     client: "@langchain/openai",

@@ -38,8 +38,8 @@ async function showAnswer(door: Door, use: ClientUse, work: (client: OpenedClien
   expect(lines).toHaveLength(1);
   expect(billed).toBeGreaterThan(0n);
   if (untold) {
-    // Bursar's own count stands in; the simulated provider's tokenizer makes up to 1.3 tokens of one.
-    expect(posted * 13n).toBeGreaterThanOrEqual(billed * 10n);
+    // Bursar's own count stands in; how far it bears is shown in embedding-bound.test.ts.
+    expect(posted).toBeGreaterThanOrEqual(billed);
     return;
   }
   expect([value.usage.input, value.usage.output]).toEqual([lines[0]?.input, lines[0]?.output]);
@@ -150,10 +150,21 @@ async function showTools(door: Door, use: ClientUse): Promise<void> {
   }
 }
 
+async function showObjects(door: Door, use: ClientUse): Promise<void> {
+  const client = use.open(door, purposeOf("roomy", "objects"));
+  expect(client.objects?.length).toBeGreaterThan(0);
+  for (const work of client.objects ?? []) {
+    const { value, lines, billed, posted } = await spentBy(door, work);
+    expect(value).toEqual({ city: expect.any(String) });
+    expect(lines).toHaveLength(1);
+    expect(posted).toBe(billed);
+  }
+}
+
 type Shown = readonly [Check, string, (door: Door) => Promise<void>];
 
 /** The checks that fit what this client has. */
-function checksOf(use: ClientUse, { stream, tools, streamedTools }: OpenedClient): readonly Shown[] {
+function checksOf(use: ClientUse, { stream, tools, streamedTools, objects }: OpenedClient): readonly Shown[] {
   const cuts = use.cutFinish !== undefined;
   const all: readonly (Shown | false)[] = [
     [
@@ -169,7 +180,7 @@ function checksOf(use: ClientUse, { stream, tools, streamedTools }: OpenedClient
     tools !== undefined && ["tools", "calls a tool with arguments that fit its schema", (door) => showTools(door, use)],
     ["refusal", "is refused in exactly one request, and its programmer sees how to lift it", (door) => showRefusal(door, use)],
     stream !== undefined &&
-      use.leavingUntold !== true && [
+      use.leavingPresumed !== true && [
         "abort",
         "is settled at no less than was produced when its programmer leaves",
         (door) => showAbort(door, use),
@@ -183,6 +194,8 @@ function checksOf(use: ClientUse, { stream, tools, streamedTools }: OpenedClient
         "survives a cut in the middle of a tool's arguments",
         (door) => showToolCut(door, use),
       ],
+    // Last: the more small prompts Bursar has learned from, the more input it holds, and the less of a budget a cut can spend.
+    objects !== undefined && ["objects", "gets objects that fit a schema", (door) => showObjects(door, use)],
   ];
   return all.filter((one) => one !== false);
 }

@@ -1,12 +1,16 @@
 import OpenAI from "openai";
+import { zodResponseFormat, zodTextFormat } from "openai/helpers/zod";
 import { expect } from "vitest";
-import { type ClientUse, type Heard, purposeOf, QUESTION, WEATHER } from "./client-use.js";
+import { type ClientUse, type Heard, purposeOf, QUESTION, WEATHER, WEATHER_ZOD } from "./client-use.js";
 import type { Way } from "./door.js";
 
 const messages = [{ role: "user" as const, content: QUESTION }];
 const chat = { model: "gpt-4o-mini", messages };
 const tools = [{ type: "function" as const, function: { name: "get_weather", parameters: WEATHER } }];
 const streamed = { stream: true as const, stream_options: { include_usage: true } };
+
+const response_format = zodResponseFormat(WEATHER_ZOD, "weather");
+const text = { format: zodTextFormat(WEATHER_ZOD, "weather") };
 
 const clientOf = (door: Way, headers: Readonly<Record<string, string>>): OpenAI =>
   door.wrap(new OpenAI({ baseURL: `${door.url("openai")}/v1`, apiKey: door.key, defaultHeaders: headers }));
@@ -51,10 +55,17 @@ const CHAT: ClientUse = {
         const { choices } = await stream.finalChatCompletion();
         return JSON.parse(choices[0]?.message.tool_calls?.[0]?.function.arguments ?? "");
       },
+      objects: [
+        async () => (await completions.parse({ ...chat, response_format })).choices[0]?.message.parsed,
+        async () => {
+          const stream = completions.stream({ ...chat, response_format, ...streamed });
+          return (await stream.finalChatCompletion()).choices[0]?.message.parsed;
+        },
+      ],
     };
   },
   also: {
-    async "chat.completions.parse"(door) {
+    async "chat.completions.parse of tools"(door) {
       const { completions } = clientOf(door, purposeOf("roomy", "parse", { "tool-call": "get_weather" }).headers).chat;
       const parsing = tools.map((tool) => ({ ...tool, function: { ...tool.function, strict: true } }));
       const { choices } = await completions.parse({ ...chat, tools: parsing });
@@ -102,6 +113,10 @@ const RESPONSES: ClientUse = {
       tools: async () => argumentsOf(await responses.create({ ...ask, tools: functions })),
       streamedTools: async ({ signal }) =>
         argumentsOf(await responses.stream({ ...ask, tools: functions }, { signal }).finalResponse()),
+      objects: [
+        async () => (await responses.parse({ ...ask, text })).output_parsed,
+        async () => (await responses.stream({ ...ask, text }).finalResponse()).output_parsed,
+      ],
     };
   },
   also: {
@@ -116,7 +131,7 @@ const RESPONSES: ClientUse = {
       expect(final.output_text).toBe(text);
       expect(text).toMatch(/\w+ \w+/);
     },
-    async "responses.parse"(door) {
+    async "responses.parse of tools"(door) {
       const { responses } = clientOf(door, purposeOf("roomy", "parse", { "tool-call": "get_weather" }).headers);
       const { output } = await responses.parse({ ...ask, tools: functions });
       const call = output.find((item) => item.type === "function_call");
