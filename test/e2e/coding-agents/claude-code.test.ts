@@ -26,7 +26,7 @@ function asKeyHolder(): void {
 
   test("it says what the provider answered and ends well", () => {
     expect(ended.code).toBe(0);
-    expect(ended.said).toMatch(/simulated/);
+    expect(ended.said).toMatch(/simulat/);
   });
 
   test("its probe of the base URL is answered and does not reach the provider", () => {
@@ -86,7 +86,7 @@ function asSubscriber(): void {
   afterAll(() => rig.close());
 
   test("its own credential reaches the provider, and Bursar's key does not", () => {
-    expect([ended.code, ended.said]).toEqual([0, expect.stringMatching(/simulated/)]);
+    expect([ended.code, ended.said]).toEqual([0, expect.stringMatching(/simulat/)]);
     const arrived = callsOf(rig.arrived);
     expect(arrived.map(({ headers }) => headers.authorization)).toEqual(arrived.map(() => "Bearer own-subscription"));
     expect(arrived.length).toBeGreaterThan(0);

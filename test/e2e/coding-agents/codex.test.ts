@@ -38,7 +38,7 @@ function withKey(): void {
   afterAll(() => rig.close());
 
   test("it says what the provider answered and ends well", () => {
-    expect([ended.code, ended.said]).toEqual([0, expect.stringMatching(/simulated/)]);
+    expect([ended.code, ended.said]).toEqual([0, expect.stringMatching(/simulat/)]);
   });
 
   test("every byte it sent arrives apart from the output cap", () => {
