@@ -61,9 +61,9 @@ test("of traffic without faults every call is posted at its bill, and some of it
 }, async () => {
   const { tally } = await replay("azure.csv", azureTrace(350));
   expect(tally.calls).toBe(350);
-  // A stream that is cut has no usage; it is posted at what was held.
-  expect(tally.unsure.calls).toBe(tally.cut);
-  expect(tally.exact.calls).toBe(350 - tally.cut);
+  // A stream that is cut is posted at what was held, unless its usage was already on its way.
+  expect(tally.unsure.calls).toBeLessThanOrEqual(tally.cut);
+  expect(tally.exact.calls).toBe(350 - tally.unsure.calls);
   expect(tally.exact.nano).toBe(tally.bill.nano - tally.unsure.billed);
   expect(tally.bill.nano > 0n).toBe(true);
   const refused = [...tally.refused.values()].reduce((sum, { final, waiting }) => sum + final + waiting, 0);
