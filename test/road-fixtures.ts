@@ -6,6 +6,7 @@ import type {
   CallLimits,
   CallNeeds,
   CallObserved,
+  CallSignal,
   Clock,
   Dialect,
   Upstream,
@@ -29,7 +30,7 @@ const LIMITS: CallLimits = {
 };
 
 /** What a scripted upstream does with one request. */
-export type Script = (request: UpstreamRequest, signal: AbortSignal, number: number) => Promise<UpstreamReply> | UpstreamReply;
+export type Script = (request: UpstreamRequest, signal: CallSignal, number: number) => Promise<UpstreamReply> | UpstreamReply;
 
 export interface TestRoad {
   readonly road: Road;

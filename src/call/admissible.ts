@@ -4,7 +4,7 @@ import type { AccountView } from "../accounting/ledger/command.js";
 import type { IdempotencyMark } from "../accounting/ledger/entry.js";
 import type { Identified, KeyIdentity } from "./identify.js";
 import type { ParsedRequest, RequestTarget } from "./message.js";
-import type { CallNeeds, Candidate, Catalog, Dialect } from "./needs.js";
+import type { CallNeeds, CallSignal, Candidate, Catalog, Dialect } from "./needs.js";
 import type { Replies } from "./replies.js";
 
 /** A call as a surface hands it over. */
@@ -23,7 +23,7 @@ export interface CallRequest {
   /** Who serves this call, where the surface knows better (the SDK: the wrapped client's own connection). */
   readonly catalog?: Catalog;
   /** Aborts when the client leaves. */
-  readonly signal: AbortSignal;
+  readonly signal: CallSignal;
 }
 
 /** A call once it is known who makes it and who serves it. */

@@ -6,11 +6,18 @@ import type { Usage } from "../accounting/meter/usage.js";
 import type { PriceBook, PriceRow } from "../accounting/price/price-row.js";
 import type { ParsedRequest, RequestTarget } from "./message.js";
 
+/** What a call needs of an AbortSignal, which is one; call-signal.ts makes a lighter one. */
+export interface CallSignal {
+  readonly aborted: boolean;
+  addEventListener(type: "abort", listener: () => void, options?: { readonly once?: boolean }): void;
+  removeEventListener(type: "abort", listener: () => void): void;
+}
+
 /** Wall time in epoch ms, monotonic time in ms, and a sleep that a signal ends early (it then resolves, never throws). */
 export interface Clock {
   now(): number;
   monotonic(): number;
-  sleep(ms: number, signal?: AbortSignal): Promise<void>;
+  sleep(ms: number, signal?: CallSignal): Promise<void>;
 }
 
 /**
@@ -194,7 +201,7 @@ export interface Upstream {
   readonly name: string;
   readonly simulated: boolean;
   /** Rejects with UpstreamFailure. Aborting `signal` closes the connection at once. */
-  send(request: UpstreamRequest, signal: AbortSignal): Promise<UpstreamReply>;
+  send(request: UpstreamRequest, signal: CallSignal): Promise<UpstreamReply>;
   /** Is a complete reply with this status one that the provider does not bill? (its table, with source) */
   unbilled(status: number): boolean;
   /** Client headers (lower case) that may pass, e.g. `anthropic-beta`. Simulated providers also take `x-sim-*`. */

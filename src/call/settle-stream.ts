@@ -11,7 +11,14 @@ import { type ChunkPipe, openChunkPipe } from "./chunks.js";
 import { drainable, keepCovered, keepInputCovered } from "./extend-hold.js";
 import { meteredUsage, meterLesson, usageBeyondHold } from "./metered-usage.js";
 import type { EventSplitter } from "./needs.js";
-import { type CallNeeds, type StreamReader, type StreamSeen, UpstreamFailure, type UpstreamReply } from "./needs.js";
+import {
+  type CallNeeds,
+  type CallSignal,
+  type StreamReader,
+  type StreamSeen,
+  UpstreamFailure,
+  type UpstreamReply,
+} from "./needs.js";
 import { observe } from "./observe.js";
 import { errorOfFailure, outcomeOfFailure } from "./settle-reply.js";
 
@@ -53,7 +60,7 @@ export function settleStream(options: {
   needs: CallNeeds;
   attempt: Attempt;
   reply: UpstreamReply;
-  clientSignal: AbortSignal;
+  clientSignal: CallSignal;
   abortUpstream: () => void;
   /** Called once the attempt is settled. */
   done: () => void;

@@ -3,7 +3,14 @@
  * everywhere. Money path: fails closed — only a request of which no byte was written counts as not sent.
  */
 import { errors, Pool } from "undici";
-import { type Quirks, type Upstream, UpstreamFailure, type UpstreamReply, type UpstreamRequest } from "../call/needs.js";
+import {
+  type CallSignal,
+  type Quirks,
+  type Upstream,
+  UpstreamFailure,
+  type UpstreamReply,
+  type UpstreamRequest,
+} from "../call/needs.js";
 import { inflate } from "./inflate.js";
 import { openReplyBody, type ReplyBody } from "./reply-body.js";
 
@@ -138,7 +145,7 @@ interface Sending {
 }
 
 /** Dispatches one request. Settles once: with the head, or with the failure before it. */
-function dispatch(sending: Sending, signal: AbortSignal): Promise<UpstreamReply> {
+function dispatch(sending: Sending, signal: CallSignal): Promise<UpstreamReply> {
   return new Promise((resolve, reject) => {
     let sent = false;
     let body: ReplyBody | null = null;

@@ -1,5 +1,11 @@
 /** The provider in the simulated world: takes requests, plays their scripts in virtual time, and writes its own bill. */
-import { type Upstream, UpstreamFailure, type UpstreamReply, type UpstreamRequest } from "../../src/call/needs.js";
+import {
+  type CallSignal,
+  type Upstream,
+  UpstreamFailure,
+  type UpstreamReply,
+  type UpstreamRequest,
+} from "../../src/call/needs.js";
 import type { Scheduler } from "./scheduler.js";
 import { billOf, type Fragment, type Script, type Scripts } from "./script.js";
 
@@ -56,7 +62,7 @@ function aborted(): UpstreamFailure {
 }
 
 /** The body of a reply, fragment by fragment. Ends with its process: then nothing more is ever heard of it. */
-function bodyOf(options: ProviderOptions, dispatch: Dispatch, signal: AbortSignal): AsyncIterable<Uint8Array> {
+function bodyOf(options: ProviderOptions, dispatch: Dispatch, signal: CallSignal): AsyncIterable<Uint8Array> {
   const { scheduler, timeoutMs } = options;
   const { script, owner } = dispatch;
   let index = 0;
@@ -113,7 +119,7 @@ function bodyOf(options: ProviderOptions, dispatch: Dispatch, signal: AbortSigna
   };
 }
 
-function answer(options: ProviderOptions, dispatch: Dispatch, signal: AbortSignal): Promise<UpstreamReply> {
+function answer(options: ProviderOptions, dispatch: Dispatch, signal: CallSignal): Promise<UpstreamReply> {
   const { scheduler, timeoutMs } = options;
   const { script, owner } = dispatch;
   const { status, headers } = script;

@@ -2,7 +2,7 @@
  * The simulated provider without a socket: reads a request, decides what it will say, and produces it no faster than the
  * reader takes it, billing each token as it is made. Money path: fails closed — what was made is billed, heard or not.
  */
-import { type Clock, type DialectName, UpstreamFailure } from "../../call/needs.js";
+import { type CallSignal, type Clock, type DialectName, UpstreamFailure } from "../../call/needs.js";
 import { type AnswerPlan, answerSteps } from "./answer.js";
 import { type Bill, type EarlierRun, type LineStart, type OpenLine, openBillBook } from "./bill.js";
 import { fingerprint, idChars } from "./chance.js";
@@ -54,7 +54,7 @@ export interface Arrival {
 /** The simulated provider. */
 export interface SimulatorEngine {
   /** Rejects with UpstreamFailure when the connection is to break before an answer. */
-  answer(arrival: Arrival, signal: AbortSignal): Promise<SimulatedAnswer>;
+  answer(arrival: Arrival, signal: CallSignal): Promise<SimulatedAnswer>;
   bill(): Bill;
   clearBill(): void;
   readonly table: ModelTable;
@@ -220,7 +220,7 @@ function refused(running: { dialect: DialectName; id: string; line: OpenLine }, 
 async function answer(
   engine: Engine,
   arrival: Arrival,
-  at: { readonly number: number; readonly signal: AbortSignal },
+  at: { readonly number: number; readonly signal: CallSignal },
 ): Promise<SimulatedAnswer> {
   const { number, signal } = at;
   const { dialect } = arrival;
@@ -341,7 +341,7 @@ function headOf(running: Running, id: string): ReplyHead {
   };
 }
 
-async function reply(running: Running, line: OpenLine, signal: AbortSignal): Promise<SimulatedAnswer> {
+async function reply(running: Running, line: OpenLine, signal: CallSignal): Promise<SimulatedAnswer> {
   const { request, dialect, faults, engine } = running;
   const { clock } = engine.options;
   const production: Production = {

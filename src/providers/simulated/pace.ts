@@ -1,5 +1,5 @@
 /** How fast the simulated model is. */
-import type { Clock } from "../../call/needs.js";
+import type { CallSignal, Clock } from "../../call/needs.js";
 
 /** Time to the first token and tokens a second after it; `tokens_per_second: 0` is as fast as the reader takes it. */
 export interface Pace {
@@ -18,7 +18,7 @@ export function paceOf(model: string): Pace {
 const QUANTUM_MS = 4;
 
 /** Waits until token number `tokens` of a reply is due; 0 stands for the moment the first token begins. */
-export function openPacer(clock: Clock, pace: Pace, signal: AbortSignal): { due(tokens: number): Promise<void> | null } {
+export function openPacer(clock: Clock, pace: Pace, signal: CallSignal): { due(tokens: number): Promise<void> | null } {
   const start = clock.monotonic();
   return {
     due(tokens) {

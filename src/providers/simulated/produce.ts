@@ -3,7 +3,7 @@
  * token is on the bill before its bytes are handed out.
  */
 import { setImmediate as turn } from "node:timers/promises";
-import { type Clock, UpstreamFailure } from "../../call/needs.js";
+import { type CallSignal, type Clock, UpstreamFailure } from "../../call/needs.js";
 import type { Step } from "./answer.js";
 import type { OpenLine } from "./bill.js";
 import type { Rendering } from "./rendering.js";
@@ -19,7 +19,7 @@ export interface Stops {
 /** One answer in the making. */
 export interface Production {
   readonly line: OpenLine;
-  readonly signal: AbortSignal;
+  readonly signal: CallSignal;
   readonly rendering: Rendering;
   readonly steps: Iterable<Step>;
   readonly pacer: { due(tokens: number): Promise<void> | null };

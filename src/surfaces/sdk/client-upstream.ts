@@ -1,6 +1,6 @@
 /** The wrapped client's own connection as an upstream. Money path: fails closed — what is not proof of "not sent" is unknown. */
 import type { RequestTarget } from "../../call/message.js";
-import type { Quirks, Upstream, UpstreamReply } from "../../call/needs.js";
+import type { CallSignal, Quirks, Upstream, UpstreamReply } from "../../call/needs.js";
 import { upstreamFailureOf } from "./upstream-failure.js";
 import { withModel } from "./wire-target.js";
 
@@ -20,7 +20,7 @@ export interface ClientConnection {
 /** What fetch has already undone, so that it no longer holds for the body. */
 const UNDONE = new Set(["content-encoding", "content-length", "transfer-encoding", "connection"]);
 
-async function* bodyOf(response: Response, signal: AbortSignal): AsyncIterable<Uint8Array> {
+async function* bodyOf(response: Response, signal: CallSignal): AsyncIterable<Uint8Array> {
   if (response.body === null) return;
   try {
     for await (const chunk of response.body) yield chunk;

@@ -1,5 +1,5 @@
 /** Takes a framework's call down the road. Money path: fails closed. */
-import type { Upstream, UpstreamReply } from "../../../call/needs.js";
+import type { CallSignal, Upstream, UpstreamReply } from "../../../call/needs.js";
 import type { CallReply } from "../../../call/reply.js";
 import { SECRET_HEADERS } from "../../credential.js";
 import type { ProviderAt } from "../provider-at.js";
@@ -29,13 +29,22 @@ function attribution(core: SdkCore, headers: ModelCall["headers"]): Record<strin
   return { ...plain, ...core.scopes.headers() };
 }
 
+/** Frameworks hand the signal on to `fetch`, which takes only the platform's own. */
+function platformSignal(signal: CallSignal): AbortSignal {
+  if (signal instanceof AbortSignal) return signal;
+  const controller = new AbortController();
+  if (signal.aborted) controller.abort();
+  else signal.addEventListener("abort", () => controller.abort(), { once: true });
+  return controller.signal;
+}
+
 function upstreamOf({ provider, send }: ModelCall): Upstream {
   return {
     name: provider.name,
     simulated: false,
     unbilled: provider.unbilled,
     headers_allowed: () => false,
-    send: (request, signal) => send(capIn(request.body), signal),
+    send: (request, signal) => send(capIn(request.body), platformSignal(signal)),
   };
 }
 
