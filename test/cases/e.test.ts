@@ -3,12 +3,19 @@
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, expect, test } from "vitest";
+import { afterAll, afterEach, expect, test, vi } from "vitest";
 import type { LedgerCommand } from "../../src/accounting/ledger/command.js";
 import { openJournal } from "../../src/stores/journal.js";
 import type { LogLine } from "../../src/stores/log-writer.js";
 import { memoryPersistence } from "../../src/stores/memory/open-memory.js";
-import { DEFAULT_DRIVER, loadDriver, makeDurable, openConnection, readPragma } from "../../src/stores/sqlite/driver.js";
+import {
+  DEFAULT_DRIVER,
+  hasWalResetFault,
+  loadDriver,
+  makeDurable,
+  openConnection,
+  readPragma,
+} from "../../src/stores/sqlite/driver.js";
 import { openSqlite } from "../../src/stores/sqlite/open-sqlite.js";
 import { verifyFile } from "../../src/stores/sqlite/verify-file.js";
 import { budget, ceiling, hold, post, standingClock } from "../ledger-fixtures.js";
@@ -53,6 +60,75 @@ test("E8: whatever SQLite it is, no connection but the writer's can checkpoint",
   expect(readFileSync(wal).equals(before)).toBe(true);
   await ledger.close();
   expect((await verifyFile(directory)).violations).toEqual([]);
+});
+
+// Told by the environment: a test's main thread and its workers read a module's address differently.
+function driverFixture(name: string, env: Record<string, string>): string {
+  for (const [key, value] of Object.entries(env)) vi.stubEnv(key, value);
+  return new URL(`./__fixtures__/${name}`, import.meta.url).href;
+}
+afterEach(() => void vi.unstubAllEnvs());
+
+test("E8: the versions with the fault are those that SQLite names: 3.7.0 to 3.51.2, but for two corrected ones", () => {
+  const faulty = ["3.7.0", "3.44.5", "3.45.0", "3.45.1", "3.49.2", "3.50.0", "3.50.6", "3.51.0", "3.51.2"];
+  const right = ["3.44.6", "3.50.7", "3.51.3", "3.52.0", "3.53.4", "4.0.0"];
+  expect([...faulty, ...right].filter(hasWalResetFault)).toEqual(faulty);
+});
+
+test.each(["3.45.1", "3.51.2"])(
+  "E8: SQLite %s, whose WAL reset can lose entries, is refused by name at the start when its readers could checkpoint",
+  async (version) => {
+    const directory = join(root, `e8-${version}`);
+    const driver = driverFixture("writing-readers-driver.mjs", { SQLITE_VERSION: version });
+    const failure = await openSqlite({ directory, clock: standingClock(), driver }).catch((error: unknown) => error);
+    expect(failure).toMatchObject({ code: "store_unavailable", details: { version, driver } });
+    expect(String(failure)).toMatch(new RegExp(`SQLite ${version.replaceAll(".", "\\.")} .*walresetbug.*3\\.51\\.3 or newer`));
+    // Nothing stays open behind a refused start: the next one, by a driver that keeps its readers from writing, is served.
+    const served = await openSqlite({ directory, clock: standingClock() });
+    expect(served.loaded.seq).toBe(0);
+    await served.close();
+  },
+);
+
+test("E8: SQLite 3.51.3 has no such fault and is served", async () => {
+  const version = "3.51.3";
+  const driver = driverFixture("writing-readers-driver.mjs", { SQLITE_VERSION: version });
+  const clock = standingClock();
+  const ledger = await openJournal({
+    persistence: await openSqlite({ directory: join(root, `e8-${version}`), clock, driver }),
+    clock,
+  });
+  expect((await ledger.apply([declare]))[0]).toMatchObject({ ok: true });
+  await ledger.close();
+});
+
+test("E8: over a ledger's whole life one connection alone writes and checkpoints, and nothing checkpoints by itself", async () => {
+  const directory = join(root, "e8-life");
+  const log = join(root, "e8-life.log");
+  const driver = driverFixture("recording-driver.mjs", { RECORDED_TO: log });
+  const clock = standingClock();
+  const ledger = await openJournal({ persistence: await openSqlite({ directory, clock, driver }), clock });
+  await ledger.apply([declare]);
+  const calls = 2_500;
+  await ledger.apply(Array.from({ length: calls }, (_, n) => hold(`c${n}`, ceiling(20, 10))));
+  // The copy of the WAL comes behind the answer, and before the next one.
+  await ledger.apply(Array.from({ length: calls }, (_, n) => post(`c${n}`, { input: 20, output: 10 })));
+  let read = 0;
+  for await (const _entry of ledger.read(1)) read += 1;
+  expect(read).toBeGreaterThan(2 * calls);
+  expect(await ledger.readCall("c7")).toHaveLength(2);
+  await ledger.close();
+  const asked = readFileSync(log, "utf8").trim().split("\n");
+  const by = (pattern: RegExp): string[] =>
+    asked.filter((line) => pattern.test(line)).map((line) => line.split(" ").slice(0, 2).join(" "));
+  const checkpoints = by(/wal_checkpoint/);
+  expect(checkpoints.length).toBeGreaterThan(1);
+  const writers = new Set([...checkpoints, ...by(/INSERT|UPDATE |DELETE |CREATE |BEGIN IMMEDIATE|COMMIT|journal_mode/)]);
+  expect([...writers]).toEqual([expect.stringMatching(/^\d+\.0 write$/)]);
+  expect(new Set(by(/wal_autocheckpoint = 0/))).toEqual(writers);
+  const connections = new Set(asked.map((line) => line.split(" ").slice(0, 2).join(" ")));
+  expect([...connections].filter((one) => !writers.has(one)).every((one) => one.endsWith(" read"))).toBe(true);
+  expect(connections.size).toBeGreaterThan(2);
 });
 
 test("E10: a process that ends with 10,000 posts in its queue has settled each of them exactly once after the restart", async () => {

@@ -55,7 +55,55 @@ export function openConnection(
   const timeout = at.timeout ?? BUSY_MS;
   if (at.mode === "write") return new Driver(at.path, { timeout });
   const path = at.driver === DEFAULT_DRIVER ? `${pathToFileURL(at.path).href}?mode=ro` : at.path;
-  return new Driver(path, { timeout, readonly: true });
+  const connection = new Driver(path, { timeout, readonly: true });
+  try {
+    refuseWalReset(connection, at.driver);
+  } catch (error) {
+    connection.close();
+    throw error;
+  }
+  return connection;
+}
+
+/**
+ * True of a SQLite that can lose committed data when two connections write or checkpoint at the same time: 3.7.0 to
+ * 3.51.2, but for the corrected 3.44.6 and 3.50.7 (https://sqlite.org/wal.html#walresetbug).
+ */
+export function hasWalResetFault(version: string): boolean {
+  const [major = 0, minor = 0, patch = 0] = version.split(".").map(Number);
+  if (major !== 3) return major < 3;
+  if (minor === 44) return patch < 6;
+  if (minor === 50) return patch < 7;
+  return minor < 51 || (minor === 51 && patch < 3);
+}
+
+/**
+ * Refuses a reader that could write under a SQLite with the fault above. A reader that cannot write cannot checkpoint
+ * either, so that the one connection that does both, of the one process that has the lock, meets nobody; libsql's own
+ * SQLite is 3.45.1, which is why its version alone is no reason to refuse it.
+ */
+function refuseWalReset(connection: SqlConnection, driver: string): void {
+  const version = textOf(prepareQuery(connection, "SELECT CAST(sqlite_version() AS BLOB)")()[0]?.[0]);
+  if (!hasWalResetFault(version) || !canWrite(connection)) return;
+  throw new BursarError(
+    "store_unavailable",
+    `SQLite ${version} of the driver "${driver}" can lose committed entries when two connections checkpoint at the same time (https://sqlite.org/wal.html#walresetbug), and this driver opens readers that could. Use a driver with SQLite 3.51.3 or newer, or one that honours "readonly", such as ${DEFAULT_DRIVER}.`,
+    { version, driver },
+  );
+}
+
+/** Whether a connection may write, found out by a write that is never kept. */
+function canWrite(connection: SqlConnection): boolean {
+  connection.exec("BEGIN");
+  try {
+    connection.exec("PRAGMA user_version = 0");
+    return true;
+  } catch (error) {
+    // Anything else, a lock for one, is met only by who may write.
+    return sqlCode(error)?.startsWith("SQLITE_READONLY") !== true;
+  } finally {
+    connection.exec("ROLLBACK");
+  }
 }
 
 /** Prepares a query whose rows come as arrays and whose integers come as bigint. */

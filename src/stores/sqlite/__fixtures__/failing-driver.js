@@ -1,5 +1,6 @@
 // libsql, but the n-th COMMIT (`?commit=n`) fails as a disk does. What is asked of it afterwards is written to `?log=`.
 import { appendFileSync } from "node:fs";
+import { pathToFileURL } from "node:url";
 import Database from "libsql";
 
 const asked = new URL(import.meta.url).searchParams;
@@ -7,6 +8,11 @@ let commits = 0;
 let failed = false;
 
 export default class FailingDatabase extends Database {
+  constructor(path, options) {
+    // libsql knows no `readonly` but SQLite's URI names.
+    super(options.readonly === true ? `${pathToFileURL(path).href}?mode=ro` : path, options);
+  }
+
   exec(sql) {
     if (failed) appendFileSync(asked.get("log"), `${sql}\n`);
     if (sql === "COMMIT") {
