@@ -1,23 +1,28 @@
 /**
  * The road of a call alone: read, identify, bound, hold, prepare, read the answer, cost, post, with six hard budgets, but
  * no HTTP and no disk; the provider answers from memory. Against parsing and writing the same two bodies as JSON, which is
- * what a proxy that looks into bodies does at least. `npm run -s bench -- road [--calls 50000] [--rounds 3] [--json]`
+ * what a proxy that looks into bodies does at least. The last row is the same road over a ledger that only nods and over
+ * bodies that are read already: what lies between them. `npm run -s bench -- road [--calls 50000] [--rounds 3] [--json]`
  */
 import { parseArgs } from "node:util";
 import { openPriceBook } from "../src/accounting/price/price-book.js";
 import type { CallRequest } from "../src/call/admissible.js";
-import type { CallNeeds, Candidate, Upstream } from "../src/call/needs.js";
+import { openCallSignal } from "../src/call/call-signal.js";
+import type { KeyIdentity } from "../src/call/identify.js";
+import type { CallNeeds, Dialect, Upstream } from "../src/call/needs.js";
 import { openRoad, type Road } from "../src/call/run-call.js";
 import { openAiChat } from "../src/providers/openai/wire.js";
 import { openEstimator } from "../src/surfaces/estimator.js";
 import { openCallIds, systemClock } from "../src/surfaces/system-clock.js";
 import { median, report, shown } from "./rig/figures.js";
-import { openQuietLedger } from "./rig/quiet-ledger.js";
+import { openQuietLedger, stillLedger } from "./rig/quiet-ledger.js";
 import { RATES, sixBudgets } from "./rig/six-budgets.js";
 
 const MODEL = "gpt-4o-mini";
 /** Calls at the same time, as 64 clients would have them. */
 const IN_FLIGHT = 64;
+const AGENTS = 50;
+const KEY: KeyIdentity = { name: "bench", team: "cx", trusts_attribution: true };
 
 const request = Buffer.from(
   JSON.stringify({
@@ -54,18 +59,18 @@ const upstream: Upstream = {
   },
 };
 
-async function openBenchRoad(rate: string): Promise<Road> {
+async function benchNeeds(rate: string): Promise<CallNeeds> {
   const clock = systemClock();
   const prices = openPriceBook();
   const price = prices.resolve({ provider: "openai", model: MODEL, at: clock.now() });
   if (price === null) throw new Error(`No price is known for ${MODEL}`);
-  const candidate: Candidate = { upstream, provider: "openai", model: MODEL, canonical: price.model, price, dearest: price };
-  const needs: CallNeeds = {
+  const candidates = [{ upstream, provider: "openai", model: MODEL, canonical: price.model, price, dearest: price }];
+  return {
     clock,
     newId: openCallIds(),
     ledger: await openQuietLedger(clock, sixBudgets(RATES[rate] as { kind: "lifetime" })),
     prices,
-    catalog: { candidates: () => [candidate] },
+    catalog: { candidates: () => candidates },
     estimator: openEstimator(),
     agent: () => ({ output_default: 8_192 }),
     observe: (event) => {
@@ -80,26 +85,42 @@ async function openBenchRoad(rate: string): Promise<Road> {
       drain_ms: 1_000,
     },
   };
-  return openRoad(needs);
 }
 
-function callOf(agent: number): CallRequest {
+/** The needs of a road that has nothing but itself to do: bodies as read once, accounts as one call left them. */
+async function alone(needs: CallNeeds): Promise<{ needs: CallNeeds; dialect: Dialect }> {
+  const parsed = openAiChat.read(request);
+  const read = openAiChat.readReply(answer);
+  const counted = needs.estimator.input(parsed, `openai/${MODEL}`);
+  const road = openRoad(needs);
+  const reply = await road.run(callOf(0, openAiChat));
+  // Every agent's accounts are opened: what the road asks of them is then as quick as it gets.
+  for (let agent = 1; agent < AGENTS; agent++) await road.run(callOf(agent, openAiChat));
+  road.close();
+  const ledger = stillLedger(needs.ledger, reply.facts.figures.remaining);
   return {
-    dialect: openAiChat,
+    needs: { ...needs, ledger, estimator: { input: () => counted } },
+    dialect: { ...openAiChat, read: () => parsed, readReply: () => read, prepare: () => request },
+  };
+}
+
+function callOf(agent: number, dialect: Dialect): CallRequest {
+  return {
+    dialect,
     query: "",
     body: request,
     headers: { "x-bursar-agent": `agent-${agent}`, "x-bursar-task": `task-${agent}`, "content-type": "application/json" },
-    key: { name: "bench", team: "cx", trusts_attribution: true },
-    signal: new AbortController().signal,
+    key: KEY,
+    signal: openCallSignal(),
   };
 }
 
 /** CPU microseconds a call, this process, all threads. */
-async function perCall(road: Road, calls: number): Promise<number> {
+async function perCall(road: Road, dialect: Dialect, calls: number): Promise<number> {
   let next = 0;
   const loop = async (): Promise<void> => {
     while (next < calls) {
-      const reply = await road.run(callOf(next++ % 50));
+      const reply = await road.run(callOf(next++ % AGENTS, dialect));
       if (reply.kind !== "whole" || reply.status !== 200) throw new Error(`A call was answered by ${JSON.stringify(reply)}`);
     }
   };
@@ -130,21 +151,25 @@ const { values } = parseArgs({
 });
 const calls = Number(values.calls);
 const rows: Record<string, Record<string, number>> = {};
-for (const rate of Object.keys(RATES)) {
-  const road = await openBenchRoad(rate);
+
+async function measure(of: { needs: CallNeeds; dialect: Dialect }): Promise<Record<string, number>> {
+  const road = openRoad(of.needs);
   const [own, parse]: [number[], number[]] = [[], []];
   // The first round only warms up.
   for (let round = 0; round <= Number(values.rounds); round++) {
-    const measured = [await perCall(road, calls), perParse(calls)] as const;
+    const measured = [await perCall(road, of.dialect, calls), perParse(calls)] as const;
     if (round === 0) continue;
     own.push(measured[0]);
     parse.push(measured[1]);
   }
   road.close();
-  rows[rate] = {
+  return {
     cpu_us_per_call: shown(median(own)),
     parse_us_per_call: shown(median(parse)),
     to_parse: shown(median(own) / median(parse)),
   };
 }
+
+for (const rate of Object.keys(RATES)) rows[rate] = await measure({ needs: await benchNeeds(rate), dialect: openAiChat });
+rows["the road alone"] = await measure(await alone(await benchNeeds("rate per minute")));
 report("road", { "six hard budgets, no HTTP, no disk": rows }, values.json);
