@@ -169,7 +169,7 @@ function factsOf(of: { providing: () => Providing; address: () => string | null;
 /** Opens ledger, providers, road and desk. Throws BursarError: `ledger_locked`, `ledger_corrupt`, `config_invalid`, … */
 export async function openCore(options: AssembleOptions): Promise<Core> {
   const { config, tell } = options;
-  const clock = systemClock();
+  const clock = systemClock(options.tell);
   const startedAt = clock.now();
   const simulator = options.simulator === undefined ? {} : { simulator: options.simulator };
   const current = { providing: openProviding({ config, clock, ...simulator }) };

@@ -1,11 +1,21 @@
 import { randomBytes } from "node:crypto";
+import { uptime } from "node:os";
 import { performance } from "node:perf_hooks";
 import type { Clock } from "../call/needs.js";
+import { openSteadyTime } from "./steady-time.js";
 
-/** The machine's clocks. */
-export function systemClock(): Clock {
+const MACHINE = {
+  wall: () => Date.now(),
+  monotonic: () => performance.now(),
+  // Elsewhere Node's monotonic time goes on while the machine sleeps (mach_continuous_time, QueryPerformanceCounter), and
+  // what macOS calls its boot time moves with the wall clock.
+  uptime: () => (process.platform === "linux" ? uptime() * 1_000 : null),
+};
+
+/** The machine's clocks. A jump of the wall clock that nothing confirms is held back, and told. */
+export function systemClock(tell?: (line: string) => void): Clock {
   return {
-    now: () => Date.now(),
+    now: openSteadyTime(MACHINE, tell),
     monotonic: () => performance.now(),
     sleep: (ms, signal) =>
       new Promise((resolve) => {

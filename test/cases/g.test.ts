@@ -1,4 +1,4 @@
-// Cases G8 and G10 of the adversarial list, through the rules and a store: clocks that jump and rules of time zones that change. G1
+// Cases G8 and G10 of the adversarial list, through the rules and a store: clocks that jump, back and ahead, and rules of time zones that change. G1
 // to G5 and G11 stand beside the windows themselves.
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -10,8 +10,12 @@ import type { LedgerCommand } from "../../src/accounting/ledger/command.js";
 import { decide } from "../../src/accounting/ledger/decide.js";
 import { emptyState } from "../../src/accounting/ledger/empty-state.js";
 import { openWindows, type WindowReader } from "../../src/accounting/units/window.js";
+import type { Clock } from "../../src/call/needs.js";
+import { openReplies } from "../../src/call/replies.js";
 import { openJournal } from "../../src/stores/journal.js";
+import { openMemory } from "../../src/stores/memory/open-memory.js";
 import { openSqlite } from "../../src/stores/sqlite/open-sqlite.js";
+import { openSteadyTime } from "../../src/surfaces/steady-time.js";
 import { budget, ceiling, hold, post, standingClock } from "../ledger-fixtures.js";
 
 const HOUR_MS = 3_600_000;
@@ -75,6 +79,123 @@ test("G8: a clock that swings over a boundary again and again gives each window'
   expect(admitted).toBe(4);
   const starts = rules.windows().map(([start]) => start);
   expect(starts).toEqual([NOON, NOON + HOUR_MS]);
+});
+
+/** A machine whose wall clock anybody may set, and the clock that Bursar makes of it. */
+function settableMachine(at: number) {
+  const warnings: string[] = [];
+  const clocks = { wall: at, monotonic: 5_000, uptime: 90_000 };
+  const machine = { wall: () => clocks.wall, monotonic: () => clocks.monotonic, uptime: () => clocks.uptime };
+  const now = openSteadyTime(machine, (line) => warnings.push(line));
+  const clock: Clock = { now, monotonic: machine.monotonic, sleep: () => Promise.resolve() };
+  const pass = (ms: number): void => {
+    clocks.wall += ms;
+    clocks.monotonic += ms;
+    clocks.uptime += ms;
+    now();
+  };
+  return {
+    clock,
+    warnings,
+    pass,
+    set(ms: number): void {
+      clocks.wall += ms;
+    },
+    suspend(ms: number): void {
+      clocks.wall += ms;
+      clocks.uptime += ms;
+    },
+  };
+}
+
+/** A ledger over a budget for three calls a window, on a machine's clock. */
+async function openLedgerOn(clock: Clock, unit: "minute" | "day") {
+  const ledger = await openMemory({ clock });
+  const declared = budget({ name: "b", limit: 3n * ONE.nano, window: { kind: "calendar", unit } });
+  await ledger.apply([{ type: "declare", budgets: [declared], actor: "t", reason: "t" }]);
+  let count = 0;
+  return {
+    ledger,
+    async spend(): Promise<boolean> {
+      const id = `c${count++}`;
+      const [held] = await ledger.apply([hold(id, ONE)]);
+      if (held?.ok === true) await ledger.apply([post(id, { input: 100, output: 0 })]);
+      return held?.ok === true;
+    },
+    windows: () => [...ledger.state().accounts.values()].map(({ window_start }) => window_start),
+  };
+}
+
+test.each([2, 25, 40 * 24])(
+  "G8: a clock that is set %d hours ahead opens no new window, until it has kept step for an hour",
+  async (hours) => {
+    const { clock, pass, set, warnings } = settableMachine(NOON);
+    const { ledger, spend, windows } = await openLedgerOn(clock, "minute");
+    expect([await spend(), await spend(), await spend(), await spend()]).toEqual([true, true, true, false]);
+    set(hours * HOUR_MS);
+    expect(await spend()).toBe(false);
+    expect(warnings).toHaveLength(1);
+    expect(warnings[0]).toMatch(/^The wall clock jumped \d+ minutes ahead.*restart Bursar/);
+    // Windows go on at the pace of time that passes.
+    pass(60_000);
+    expect([await spend(), await spend(), await spend(), await spend()]).toEqual([true, true, true, false]);
+    expect(windows()).toEqual([NOON, NOON + 60_000]);
+    for (let minute = 1; minute < 59; minute++) pass(60_000);
+    expect(await spend()).toBe(true);
+    expect(windows()).toEqual([NOON, NOON + 60_000, NOON + 59 * 60_000]);
+    pass(2 * 60_000);
+    expect(await spend()).toBe(true);
+    expect(windows().at(-1)).toBe(NOON + hours * HOUR_MS + 61 * 60_000);
+    expect(warnings).toHaveLength(1);
+    await ledger.close();
+  },
+);
+
+test("G8: a clock that is set ahead and back again and again opens the windows of time that passed, and no others", async () => {
+  const { clock, pass, set } = settableMachine(NOON);
+  const { ledger, spend, windows } = await openLedgerOn(clock, "day");
+  let admitted = 0;
+  for (let swing = 0; swing < 200; swing++) {
+    set((swing % 2 === 0 ? 1 : -1) * 40 * DAY_MS);
+    pass(15 * 60_000);
+    if (await spend()) admitted += 1;
+  }
+  // Two hundred quarters of an hour from noon: three days are touched.
+  const midnight = Math.floor(NOON / DAY_MS) * DAY_MS;
+  expect(windows()).toEqual([midnight, midnight + DAY_MS, midnight + 2 * DAY_MS]);
+  expect(admitted).toBe(9);
+  await ledger.close();
+});
+
+test("G8: a machine that slept over midnight is in its new day at once, and says nothing", async () => {
+  const { clock, suspend, warnings } = settableMachine(NOON);
+  const { ledger, spend, windows } = await openLedgerOn(clock, "day");
+  expect([await spend(), await spend(), await spend(), await spend()]).toEqual([true, true, true, false]);
+  suspend(14 * HOUR_MS);
+  expect(await spend()).toBe(true);
+  const midnight = Math.floor(NOON / DAY_MS) * DAY_MS;
+  expect(windows()).toEqual([midnight, midnight + DAY_MS]);
+  expect(warnings).toEqual([]);
+  await ledger.close();
+});
+
+test("G8: a clock that is set ahead by days frees no Idempotency-Key, and after a day that passed it is free", async () => {
+  const { clock, pass, set } = settableMachine(NOON);
+  const { ledger } = await openLedgerOn(clock, "day");
+  const replies = openReplies({ ledger, clock });
+  const mark = { key: "k", body: "b" };
+  const turn = replies.begin({ ...mark, call_id: "paid" });
+  await ledger.apply([hold("paid", ONE, { idempotency: mark })]);
+  await ledger.apply([post("paid", { input: 100, output: 0 })]);
+  if (turn.kind === "mine") turn.end(null);
+  set(40 * DAY_MS);
+  for (let minute = 0; minute < 59; minute++) pass(60_000);
+  expect(() => replies.begin({ ...mark, call_id: "again" })).toThrow(expect.objectContaining({ code: "reply_expired" }));
+  set(-40 * DAY_MS);
+  pass(23 * HOUR_MS + 60_000);
+  expect(replies.begin({ ...mark, call_id: "next day" }).kind).toBe("mine");
+  replies.close();
+  await ledger.close();
 });
 
 /** A time zone whose offset a new tzdata moves by `ms`: every boundary is so much later (or earlier). */
