@@ -21,12 +21,17 @@ const COST = 481_500n;
 const START = Date.UTC(2026, 10, 24, 12);
 const AGENTS = 50;
 
+/** Who calls: one frozen object for each caller and model, as the road keeps them. */
+const CALLERS = Array.from({ length: AGENTS }, (_, agent) =>
+  Object.freeze({ key: "cx", agent: `agent-${agent}`, team: "cx", model: "openai/gpt-4o-mini", task: `task-${agent}` }),
+);
+
 function hold(id: string, agent: number): HoldCommand {
   return {
     type: "hold",
     call_id: id,
     attempt_id: `${id}.1`,
-    attribution: { key: "cx", agent: `agent-${agent}`, team: "cx", model: "openai/gpt-4o-mini", task: `task-${agent}` },
+    attribution: CALLERS[agent] as HoldCommand["attribution"],
     provider: "openai",
     price_id: "openai/gpt-4o-mini@2024-07-18",
     ceiling: CEILING,
@@ -42,7 +47,7 @@ function post(id: string): PostCommand {
 function take(state: State, command: LedgerCommand, using: { now: number; memo: Memo }): void {
   const { entries, refusal } = decide(state, command, using);
   if (refusal !== undefined) throw new Error(`A call that fits was refused: ${refusal.message}`);
-  for (const draft of entries) apply(state, { ...draft, seq: state.seq + 1 });
+  for (const entry of entries) apply(state, entry);
 }
 
 /** Seconds for `calls` holds, each posted 64 calls later: as many are in flight. Throws when the books are not what was spent. */

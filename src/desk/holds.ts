@@ -2,7 +2,7 @@
 import { z } from "zod";
 import { BursarError } from "../accounting/errors.js";
 import type { LedgerCommand } from "../accounting/ledger/command.js";
-import type { Hold, State } from "../accounting/ledger/state.js";
+import type { Hold } from "../accounting/ledger/state.js";
 import { parseUsd, usdText } from "../accounting/units/money.js";
 import { amountJson, amountSchema, instantJson, instantSchema, shownAmount, shownUsd, unitSchema, usdSchema } from "./amount.js";
 import { type Actor, defineCommand } from "./command.js";
@@ -29,7 +29,7 @@ const holdSchema = z.object({
   resolve: z.string().nullable().describe("the command that settles it by hand; null while the call is in flight"),
 });
 
-function holdJson(state: State, hold: Hold, now: number): z.output<typeof holdSchema> {
+function holdJson(hold: Hold, now: number): z.output<typeof holdSchema> {
   const { attribution } = hold;
   return {
     attempt_id: hold.attempt_id,
@@ -44,10 +44,8 @@ function holdJson(state: State, hold: Hold, now: number): z.output<typeof holdSc
     model: attribution.model,
     provider: hold.provider,
     held_usd: usdText(hold.ceiling.nano),
-    accounts: [...hold.postings].map(([account, amount]) => {
-      const known = state.accounts.get(account);
-      const held = known === undefined ? String(amount) : amountJson(known.unit, amount);
-      return { account, budget: known?.budget ?? null, unit: known?.unit ?? null, held };
+    accounts: hold.accounts.map(({ id, budget, unit }, index) => {
+      return { account: id, budget, unit, held: amountJson(unit, hold.amounts[index] ?? 0n) };
     }),
     simulated: hold.simulated,
     resolve: hold.state === "presumed" ? `bursar hold resolve ${hold.attempt_id} --void --reason "…"` : null,
@@ -73,7 +71,7 @@ export const holdList = defineCommand({
     const state = needs.ledger.state();
     const now = needs.clock.now();
     const onBudget = (hold: Hold): boolean =>
-      query.budget === undefined || [...hold.postings.keys()].some((id) => state.accounts.get(id)?.budget === query.budget);
+      query.budget === undefined || hold.accounts.some((account) => account.budget === query.budget);
     const wanted = [...state.holds.values()].filter(
       (hold) =>
         (query.state === undefined || hold.state === query.state) &&
@@ -82,7 +80,7 @@ export const holdList = defineCommand({
     );
     let nano = 0n;
     for (const hold of wanted) nano += hold.ceiling.nano;
-    const holds = wanted.slice(0, query.limit).map((hold) => holdJson(state, hold, now));
+    const holds = wanted.slice(0, query.limit).map((hold) => holdJson(hold, now));
     return { holds, total: wanted.length, held_usd: usdText(nano) };
   },
   show: ({ holds, total, held_usd }) => [

@@ -11,7 +11,7 @@ export interface OpenAccount {
   readonly account: Account;
 }
 
-function isOpen(state: State, of: { account: Account; budget: BudgetState }, now: number): boolean {
+function isOpen(of: { account: Account; budget: BudgetState }, now: number): boolean {
   const { account, budget } = of;
   const chain = chainOf(account.id);
   // A budget whose window or unit was changed keeps its old accounts, but no longer spends from them.
@@ -21,7 +21,7 @@ function isOpen(state: State, of: { account: Account; budget: BudgetState }, now
   const at = Math.max(now, budget.latest_start);
   if (window.kind === "rolling") {
     const { oldest } = rollingBuckets({ ms: window.ms, at });
-    return state.chains.get(chain)?.at(-1) === account.id && (account.window_start ?? 0) >= oldest;
+    return account.chain.accounts.at(-1) === account && (account.window_start ?? 0) >= oldest;
   }
   return (account.window_end ?? 0) > at;
 }
@@ -31,7 +31,7 @@ export function openAccounts(state: State, now: number): readonly OpenAccount[] 
   const open: OpenAccount[] = [];
   for (const account of state.accounts.values()) {
     const budget = state.budgets.get(account.budget);
-    if (budget === undefined || !isOpen(state, { account, budget }, now)) continue;
+    if (budget === undefined || !isOpen({ account, budget }, now)) continue;
     open.push({ view: viewOf(state, { budget, opening: account, account }, now), budget, account });
   }
   return open;

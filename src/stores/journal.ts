@@ -10,7 +10,7 @@ import { decide } from "../accounting/ledger/decide.js";
 import type { Decision } from "../accounting/ledger/decision.js";
 import type { Entry } from "../accounting/ledger/entry.js";
 import type { Hold, Resolution, State, Touched } from "../accounting/ledger/state.js";
-import { viewOf } from "../accounting/ledger/view.js";
+import { viewsOf } from "../accounting/ledger/view.js";
 import { openWindows } from "../accounting/units/window.js";
 import type { Clock, Ledger } from "../call/needs.js";
 import { type LogLine, type LogWriter, openWriter, unavailable } from "./log-writer.js";
@@ -91,14 +91,18 @@ function openTaker(of: { persistence: Persistence; clock: Clock; writer: LogWrit
 
   /** Takes a decision into the state and the log; answers what the caller gets once it is durable. */
   function take(decision: Decision, now: number): LedgerResult {
+    let opened: Hold | undefined;
     for (const entry of decision.entries) {
       apply(state, entry, persistence.touched);
       writer.add(entry);
-      if (entry.type === "call.held") renewals.set(entry.attempt_id, clock.monotonic());
-      else if (entry.type === "call.posted" || entry.type === "call.voided") renewals.delete(entry.attempt_id);
+      if (entry.type === "call.held") {
+        renewals.set(entry.attempt_id, clock.monotonic());
+        opened = state.holds.get(entry.attempt_id);
+      } else if (entry.type === "call.posted" || entry.type === "call.voided") renewals.delete(entry.attempt_id);
     }
     if (decision.refusal !== undefined) return { ok: false, refusal: decision.refusal };
-    const accounts = decision.path.map((step) => viewOf(state, step, now));
+    const hold = decision.found ?? opened;
+    const accounts = hold === undefined ? [] : viewsOf(state, hold, now);
     return { ok: true, accounts, changed: decision.entries.length > 0, nano: decision.nano };
   }
 

@@ -81,9 +81,8 @@ function commandOf(
 function addedUp(state: State, of: { id: string; ms: number; latest: number }, now: number) {
   const { oldest } = rollingBuckets({ ms: of.ms, at: Math.max(now, of.latest) });
   const sum = { used: 0n, held: 0n, presumed: 0n };
-  for (const id of state.chains.get(chainOf(of.id)) ?? []) {
-    const account = state.accounts.get(id);
-    if (account === undefined || (account.window_start ?? 0) < oldest) continue;
+  for (const account of state.accounts.values()) {
+    if (chainOf(account.id) !== chainOf(of.id) || (account.window_start ?? 0) < oldest) continue;
     sum.used += account.used;
     sum.held += account.held;
     sum.presumed += account.presumed;
@@ -107,11 +106,12 @@ test("a rolling window's kept sum is its buckets added up, and remembered paths 
         if (one.kind !== "hold") return;
         const path = pathOf(state, one.caller, now, memo);
         expect(path).toEqual(pathOf(state, one.caller, now, openMemo(openWindows())));
-        for (const { budget: found, opening } of path) {
+        for (const at of path) {
+          const { budget: found, opening } = at;
           const { window } = found.budget;
           if (window.kind !== "rolling") continue;
           const of = { id: opening.id, ms: window.ms, latest: found.latest_start };
-          expect(standingOf(state, { budget: found, id: opening.id }, now)).toEqual(addedUp(state, of, now));
+          expect(standingOf(state, at, now)).toMatchObject(addedUp(state, of, now));
         }
       });
     }),

@@ -18,6 +18,8 @@ interface Covered {
 export interface Memo {
   readonly windows: WindowReader;
   readonly paths: Map<string, readonly Covered[]>;
+  /** The same by the caller's own object, where it is frozen: who asks with the same object again is spared the key. */
+  frozen: WeakMap<Attribution, readonly Covered[]>;
   version: number;
 }
 
@@ -26,7 +28,7 @@ const PATHS_MAX = 20_000;
 
 /** An empty memory for one decider. */
 export function openMemo(windows: WindowReader): Memo {
-  return { windows, paths: new Map(), version: -1 };
+  return { windows, paths: new Map(), frozen: new WeakMap(), version: -1 };
 }
 
 /** Name of a window in account ids: changing a budget's window opens new accounts instead of mixing two. */
@@ -60,8 +62,17 @@ function attributionKey(call: Attribution): string {
 function coveredBy(state: State, call: Attribution, memo: Memo): readonly Covered[] {
   if (memo.version !== state.budgets_version || memo.paths.size > PATHS_MAX) {
     memo.paths.clear();
+    memo.frozen = new WeakMap();
     memo.version = state.budgets_version;
   }
+  const same = memo.frozen.get(call);
+  if (same !== undefined) return same;
+  const covered = coveredByText(state, call, memo);
+  if (Object.isFrozen(call)) memo.frozen.set(call, covered);
+  return covered;
+}
+
+function coveredByText(state: State, call: Attribution, memo: Memo): readonly Covered[] {
   const key = attributionKey(call);
   const known = memo.paths.get(key);
   if (known !== undefined) return known;
@@ -101,9 +112,9 @@ export interface PathStep {
 }
 
 /** Is the step found last still the one of `now`? Windows never go back, so one that is over stays over. */
-function stands(state: State, step: PathStep, now: number): boolean {
+function stands(step: PathStep, now: number): boolean {
   const { account, budget, opening } = step;
-  if (account === undefined || state.accounts.get(opening.id) !== account) return false;
+  if (account === undefined) return false;
   const { window_start, window_end } = opening;
   if (window_start === null || window_end === null) return true;
   const at = Math.max(now, budget.latest_start);
@@ -111,7 +122,7 @@ function stands(state: State, step: PathStep, now: number): boolean {
 }
 
 function stepOf(state: State, covered: Covered, now: number, memo: Memo): PathStep {
-  if (covered.last !== null && stands(state, covered.last, now)) return covered.last;
+  if (covered.last !== null && stands(covered.last, now)) return covered.last;
   const { budget } = covered.state;
   const { start, end } = boundsAt(covered.state, now, memo);
   const window = start === null ? "life" : String(start);
@@ -171,21 +182,22 @@ export function isRolling(accountId: string): boolean {
  * What stands against the limit of a path step at `now`. For a rolling window: the sum that the fold keeps of the chain,
  * less the buckets at its old end that are wholly past.
  */
-export function standingOf(state: State, step: { budget: BudgetState; id: string }, now: number): Standing {
+export function standingOf(state: State, step: PathStep, now: number): Standing {
   const { window } = step.budget.budget;
-  if (window.kind !== "rolling") return state.accounts.get(step.id) ?? NOTHING;
-  const chain = state.chains.get(chainOf(step.id)) ?? [];
-  const sum = state.sums.get(chain[chain.length - 1] ?? step.id);
-  const { oldest } = rollingBuckets({ ms: window.ms, at: Math.max(now, step.budget.latest_start) });
+  const account = step.account ?? state.accounts.get(step.opening.id);
+  if (window.kind !== "rolling") return account ?? NOTHING;
+  const chain = account?.chain ?? state.chains.get(chainOf(step.opening.id));
   // An account from before the budget's window became rolling is its own sum.
-  if (sum === undefined) return state.accounts.get(step.id) ?? NOTHING;
-  let { used, held, presumed } = sum;
-  for (const id of chain) {
-    const account = state.accounts.get(id);
-    if (account === undefined || (account.window_start ?? 0) >= oldest) break;
-    used -= account.used;
-    held -= account.held;
-    presumed -= account.presumed;
+  if (chain === undefined || chain.sum === null) return account ?? NOTHING;
+  const { oldest } = rollingBuckets({ ms: window.ms, at: Math.max(now, step.budget.latest_start) });
+  const [first] = chain.accounts;
+  if (first === undefined || (first.window_start ?? 0) >= oldest) return chain.sum;
+  let { used, held, presumed } = chain.sum;
+  for (const past of chain.accounts) {
+    if ((past.window_start ?? 0) >= oldest) break;
+    used -= past.used;
+    held -= past.held;
+    presumed -= past.presumed;
   }
   return { used, held, presumed };
 }

@@ -18,7 +18,7 @@ import type {
   RefusedEntry,
   VoidedEntry,
 } from "./entry.js";
-import type { Account, AgentTotals, Hold, Resolution, State, Touched } from "./state.js";
+import type { Account, AccountCounted, AgentTotals, Chain, Hold, Resolution, State, Touched } from "./state.js";
 
 /** Agents counted by name; further ones are counted together as `other`. */
 export const AGENTS_MAX = 10_000;
@@ -67,49 +67,54 @@ export function apply(state: State, entry: Entry, touched?: Touched): State {
 
 function open(state: State, opening: AccountOpening, touched?: Touched): void {
   if (state.accounts.has(opening.id)) return;
-  const account: Account = { ...opening, used: 0n, held: 0n, presumed: 0n, overrun: 0n, refused: 0 };
-  state.accounts.set(opening.id, account);
-  indexAccount(state, account);
+  const { chain } = openAccount(state, { ...opening, ...NOTHING_COUNTED, number: state.opened + 1 });
   touched?.accounts.add(opening.id);
-  const budget = state.budgets.get(opening.budget);
+  const { budget } = chain;
   if (budget !== undefined && (opening.window_start ?? 0) > budget.latest_start) {
     budget.latest_start = opening.window_start ?? 0;
     budget.latest_end = opening.window_end ?? 0;
     touched?.budgets.add(opening.budget);
   }
-  const chain = state.chains.get(chainOf(opening.id)) ?? [];
-  while (chain.length > WINDOWS_KEPT) {
-    const oldest = chain[0] as string;
-    const account = state.accounts.get(oldest);
-    if ((account?.held ?? 0n) !== 0n) break;
-    const sum = state.sums.get(oldest);
-    if (sum !== undefined && account !== undefined) sum.used -= account.used;
-    state.sums.delete(oldest);
-    state.accounts.delete(oldest);
-    touched?.accounts.add(oldest);
-    chain.shift();
+  while (chain.accounts.length > WINDOWS_KEPT) {
+    const oldest = chain.accounts[0] as Account;
+    if (oldest.holds > 0) break;
+    if (chain.sum !== null) chain.sum.used -= oldest.used;
+    state.accounts.delete(oldest.id);
+    touched?.accounts.add(oldest.id);
+    chain.accounts.shift();
   }
 }
 
-/** Puts an account into the derived indexes (`chains`, `sums`, `groups`). A store that loads calls it oldest window first. */
-export function indexAccount(state: State, account: Account): void {
-  const chainKey = chainOf(account.id);
-  const chain = state.chains.get(chainKey);
-  const before = chain?.[chain.length - 1];
-  if (chain === undefined) state.chains.set(chainKey, [account.id]);
-  else chain.push(account.id);
-  if (isRolling(account.id)) {
-    const sum = (before === undefined ? undefined : state.sums.get(before)) ?? { used: 0n, held: 0n, presumed: 0n };
-    sum.used += account.used;
-    sum.held += account.held;
-    sum.presumed += account.presumed;
-    state.sums.set(account.id, sum);
+const NOTHING_COUNTED = { used: 0n, held: 0n, presumed: 0n, overrun: 0n, refused: 0 };
+
+function chainFor(state: State, counted: AccountCounted): Chain {
+  const key = chainOf(counted.id);
+  const known = state.chains.get(key);
+  if (known !== undefined) return known;
+  const sum = isRolling(counted.id) ? { used: 0n, held: 0n, presumed: 0n } : null;
+  const chain: Chain = { budget: state.budgets.get(counted.budget), accounts: [], sum };
+  state.chains.set(key, chain);
+  return chain;
+}
+
+/** Puts an account behind the others of its chain, and into what is derived from accounts. A store that loads calls it oldest window first. */
+export function openAccount(state: State, counted: AccountCounted): Account {
+  const chain = chainFor(state, counted);
+  const account: Account = { ...counted, holds: 0, chain };
+  state.accounts.set(account.id, account);
+  state.opened = Math.max(state.opened, account.number);
+  chain.accounts.push(account);
+  if (chain.sum !== null) {
+    chain.sum.used += account.used;
+    chain.sum.held += account.held;
+    chain.sum.presumed += account.presumed;
   }
   const start = account.window_start ?? 0;
   const groups = state.groups.get(account.budget);
   const own = account.group.length > 0 && !account.group.every((value) => value === OTHER) ? 1 : 0;
   if (groups === undefined || start > groups.start) state.groups.set(account.budget, { start, count: own });
   else if (start === groups.start) groups.count += own;
+  return account;
 }
 
 function ceilingOf(json: CeilingJson): Hold["ceiling"] {
@@ -117,27 +122,27 @@ function ceilingOf(json: CeilingJson): Hold["ceiling"] {
 }
 
 /** Adds to one amount of an account, and to the sum of its chain where one is kept. */
-function add(state: State, of: { id: string; amount: bigint }, part: "used" | "held" | "presumed"): void {
-  const account = state.accounts.get(of.id);
-  if (account === undefined) return;
-  account[part] += of.amount;
-  const sum = state.sums.get(of.id);
-  if (sum !== undefined) sum[part] += of.amount;
-}
-
-function addHeld(state: State, hold: Hold, postings: readonly Posting[], touched?: Touched): void {
-  const read = openAmountReader();
-  for (const { account: id, amount: text } of postings) {
-    const amount = read(text);
-    add(state, { id, amount }, "held");
-    hold.postings.set(id, (hold.postings.get(id) ?? 0n) + amount);
-    touched?.accounts.add(id);
-  }
-  touched?.holds.add(hold.attempt_id);
+function add(account: Account, part: "used" | "held" | "presumed", amount: bigint): void {
+  account[part] += amount;
+  const { sum } = account.chain;
+  if (sum !== null) sum[part] += amount;
 }
 
 function applyHeld(state: State, entry: HeldEntry, touched?: Touched): void {
-  for (const opening of entry.opens ?? []) open(state, opening, touched);
+  if (entry.opens !== undefined) for (const opening of entry.opens) open(state, opening, touched);
+  const accounts: Account[] = [];
+  const amounts: bigint[] = [];
+  const read = openAmountReader();
+  for (const { account: id, amount: text } of entry.postings) {
+    const account = state.accounts.get(id);
+    if (account === undefined) continue;
+    const amount = read(text);
+    add(account, "held", amount);
+    account.holds += 1;
+    accounts.push(account);
+    amounts.push(amount);
+    touched?.accounts.add(id);
+  }
   const hold: Hold = {
     attempt_id: entry.attempt_id,
     call_id: entry.call_id,
@@ -148,31 +153,45 @@ function applyHeld(state: State, entry: HeldEntry, touched?: Touched): void {
     simulated: entry.simulated === true,
     estimated_input: entry.estimated_input,
     ceiling: ceilingOf(entry.ceiling),
-    postings: new Map(),
+    accounts,
+    amounts,
     state: "pending",
     presumed_reason: null,
   };
   state.holds.set(hold.attempt_id, hold);
-  addHeld(state, hold, entry.postings, touched);
+  touched?.holds.add(hold.attempt_id);
 }
 
 function applyExtended(state: State, entry: ExtendedEntry, touched?: Touched): void {
   const hold = state.holds.get(entry.attempt_id);
   if (hold === undefined) return;
-  const add = ceilingOf(entry.ceiling);
+  const more = ceilingOf(entry.ceiling);
   hold.ceiling = {
-    nano: hold.ceiling.nano + add.nano,
-    input_tokens: hold.ceiling.input_tokens + add.input_tokens,
-    output_tokens: hold.ceiling.output_tokens + add.output_tokens,
+    nano: hold.ceiling.nano + more.nano,
+    input_tokens: hold.ceiling.input_tokens + more.input_tokens,
+    output_tokens: hold.ceiling.output_tokens + more.output_tokens,
   };
-  addHeld(state, hold, entry.postings, touched);
+  const read = openAmountReader();
+  for (const { account: id, amount: text } of entry.postings) {
+    const index = hold.accounts.findIndex((account) => account.id === id);
+    const account = hold.accounts[index];
+    if (account === undefined) continue;
+    const amount = read(text);
+    add(account, "held", amount);
+    hold.amounts[index] = (hold.amounts[index] ?? 0n) + amount;
+    touched?.accounts.add(id);
+  }
+  touched?.holds.add(hold.attempt_id);
 }
 
 function release(state: State, hold: Hold, touched?: Touched): void {
-  for (const [id, amount] of hold.postings) {
-    add(state, { id, amount: -amount }, "held");
-    if (hold.state === "presumed") add(state, { id, amount: -amount }, "presumed");
-    touched?.accounts.add(id);
+  for (let index = 0; index < hold.accounts.length; index++) {
+    const account = hold.accounts[index] as Account;
+    const amount = hold.amounts[index] as bigint;
+    add(account, "held", -amount);
+    account.holds -= 1;
+    if (hold.state === "presumed") add(account, "presumed", -amount);
+    touched?.accounts.add(account.id);
   }
   state.holds.delete(hold.attempt_id);
   touched?.holds.add(hold.attempt_id);
@@ -195,8 +214,13 @@ function applyPosted(state: State, entry: PostedEntry, touched?: Touched): void 
   const hold = state.holds.get(entry.attempt_id);
   if (hold !== undefined) release(state, hold, touched);
   const read = openAmountReader();
-  for (const { account: id, amount } of entry.postings) {
-    add(state, { id, amount: read(amount) }, "used");
+  for (let index = 0; index < entry.postings.length; index++) {
+    const { account: id, amount } = entry.postings[index] as Posting;
+    // A post stands where its hold stands, in the same order: the account need not be looked up by its long name.
+    const known = hold?.accounts[index];
+    const account = known !== undefined && known.id === id ? known : state.accounts.get(id);
+    if (account === undefined) continue;
+    add(account, "used", read(amount));
     touched?.accounts.add(id);
   }
   resolve(state, entry.attempt_id, { kind: "posted", nano });
@@ -273,9 +297,9 @@ function applyPresumed(state: State, entry: Extract<Entry, { type: "call.presume
   hold.state = "presumed";
   hold.presumed_reason = entry.reason;
   touched?.holds.add(entry.attempt_id);
-  for (const [id, amount] of hold.postings) {
-    add(state, { id, amount }, "presumed");
-    touched?.accounts.add(id);
+  for (const [index, account] of hold.accounts.entries()) {
+    add(account, "presumed", hold.amounts[index] ?? 0n);
+    touched?.accounts.add(account.id);
   }
 }
 

@@ -47,7 +47,7 @@ export function decideDeclare(state: State, command: DeclareCommand, using: Deci
       reason,
     });
   }
-  return { entries, path: [] };
+  return { entries };
 }
 
 /** Raises (negative: lowers) a limit by a dated entry that may end. */
@@ -56,20 +56,20 @@ export function decideRaise(state: State, command: RaiseCommand, using: DecideWi
   if (known === undefined || known.removed) {
     const names = [...state.budgets.keys()].slice(0, 10).join(", ");
     const message = `There is no budget "${command.budget}". Known: ${names === "" ? "none" : names}.`;
-    return { entries: [], path: [], refusal: { code: "not_found", message } };
+    return { entries: [], refusal: { code: "not_found", message } };
   }
   if (known.budget.limit === null) {
     const message = `Budget "${command.budget}" has no limit, so there is nothing to raise.`;
-    return { entries: [], path: [], refusal: { code: "invalid_request", message } };
+    return { entries: [], refusal: { code: "invalid_request", message } };
   }
   if (command.until !== null && command.until <= using.now) {
     const message = `A raise until ${new Date(command.until).toISOString()} has already ended; give an instant to come.`;
-    return { entries: [], path: [], refusal: { code: "invalid_request", message } };
+    return { entries: [], refusal: { code: "invalid_request", message } };
   }
   const { budget, actor, reason, until } = command;
   const limit = limitAt(known, using.now) ?? 0n;
   // Lowering ends at nothing: what was taken off below it would have to be raised again before a raise shows.
   const amount = limit + command.amount < 0n ? -limit : command.amount;
   const change = { kind: "raised" as const, amount: String(amount), until };
-  return { entries: [{ seq: state.seq + 1, at: using.now, type: "budget.changed", budget, change, actor, reason }], path: [] };
+  return { entries: [{ seq: state.seq + 1, at: using.now, type: "budget.changed", budget, change, actor, reason }] };
 }

@@ -31,7 +31,7 @@ function notSane(ceiling: Ceiling): boolean {
 }
 
 function refused(refusal: LedgerRefusal): Decision {
-  return { entries: [], path: [], refusal };
+  return { entries: [], refusal };
 }
 
 /** What one account says to an amount: null when there is room. */
@@ -45,7 +45,7 @@ interface Shortage {
 function waitFor(state: State, step: PathStep, want: { view: AccountView; amount: bigint }, now: number): number | null {
   const { view, amount } = want;
   const limit = view.limit ?? 0n;
-  const standing = standingOf(state, { budget: step.budget, id: step.opening.id }, now);
+  const standing = standingOf(state, step, now);
   if (standing.used + standing.presumed + amount <= limit) return WAIT_FOR_CALLS_MS;
   const { window } = step.budget.budget;
   if (window.kind === "calendar" && view.resets_at !== null) {
@@ -54,7 +54,7 @@ function waitFor(state: State, step: PathStep, want: { view: AccountView; amount
   }
   if (window.kind === "rolling") {
     const soon = now + WAIT_MAX_MS - 1;
-    const later = standingOf(state, { budget: step.budget, id: step.opening.id }, soon);
+    const later = standingOf(state, step, soon);
     if (later.used + later.presumed + amount > limit) return null;
     const { bucketMs } = rollingBuckets({ ms: window.ms, at: now });
     return Math.min(WAIT_MAX_MS - 1, bucketMs);
@@ -65,7 +65,7 @@ function waitFor(state: State, step: PathStep, want: { view: AccountView; amount
 function shortageOf(state: State, step: PathStep, amount: bigint, now: number): Shortage | null {
   const limit = limitAt(step.budget, now);
   if (limit === null) return null;
-  const { used, held } = standingOf(state, { budget: step.budget, id: step.opening.id }, now);
+  const { used, held } = standingOf(state, step, now);
   if (used + held + amount <= limit) return null;
   const view = viewOf(state, step, now);
   return { view, requested: amount, waitMs: waitFor(state, step, { view, amount }, now) };
@@ -145,7 +145,7 @@ export function decideHold(state: State, command: HoldCommand, using: DecideWith
     estimated_input: command.estimated_input,
     idempotency: command.idempotency,
   };
-  return { entries: [entry], path };
+  return { entries: [entry] };
 }
 
 /** A refusal is an entry too: it holds nothing, and it is what explain, rules and reports read. */
@@ -174,7 +174,7 @@ function refusal(state: State, command: HoldCommand, why: LedgerRefusal, using: 
     ceiling: ceilingJson(command.ceiling),
     ...(command.simulated === true ? { simulated: true as const } : {}),
   };
-  return { entries: [entry], path: [], refusal: why };
+  return { entries: [entry], refusal: why };
 }
 
 /** Sets more aside on the accounts the attempt already holds, in the windows it was made in; all or none. */
@@ -193,17 +193,14 @@ export function decideExtend(state: State, command: ExtendCommand, using: Decide
   if (notSane(command.add))
     return refused({ code: "internal", message: `The extension of ${command.attempt_id} is not a sane number.` });
   const postings: Posting[] = [];
-  const path: PathStep[] = [];
-  for (const id of hold.postings.keys()) {
-    const account = state.accounts.get(id);
-    const budget = account === undefined ? undefined : state.budgets.get(account.budget);
-    if (account === undefined || budget === undefined) continue;
+  for (const account of hold.accounts) {
+    const { budget } = account.chain;
+    if (budget === undefined) continue;
     const step: PathStep = { budget, opening: account, account };
     const amount = amountOfCeiling(account, command.add, 0n);
     const shortage = budget.budget.mode === "hard" ? shortageOf(state, step, amount, using.now) : null;
     if (shortage !== null) return refused(refusalOf([shortage], () => budget.budget.window));
-    postings.push({ account: id, amount: String(amount) });
-    path.push(step);
+    postings.push({ account: account.id, amount: String(amount) });
   }
   const { attempt_id, call_id } = hold;
   const entry: Entry = {
@@ -215,7 +212,7 @@ export function decideExtend(state: State, command: ExtendCommand, using: Decide
     ceiling: ceilingJson(command.add),
     postings,
   };
-  return { entries: [entry], path };
+  return { entries: [entry], found: hold };
 }
 
 /** Records a refusal that was decided before any hold. */
@@ -232,5 +229,5 @@ export function decideRefuse(state: State, command: RefuseCommand, using: Decide
     ceiling: { nano: "0", input_tokens: 0, output_tokens: 0 },
     ...(command.simulated === true ? { simulated: true as const } : {}),
   };
-  return { entries: [entry], path: [] };
+  return { entries: [entry] };
 }

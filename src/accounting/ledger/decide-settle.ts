@@ -1,4 +1,4 @@
-import { limitAt, type PathStep, standingOf } from "../budget/accounts.js";
+import { limitAt, standingOf } from "../budget/accounts.js";
 import { amountOfUsage } from "../budget/amount-of.js";
 import { inputTokens } from "../meter/usage.js";
 import { rollingBuckets } from "../units/window.js";
@@ -6,12 +6,12 @@ import { openAmountWriter } from "./amount-text.js";
 import type { LedgerRefusal, PostCommand, PresumeCommand, VoidCommand } from "./command.js";
 import type { DecideWith, Decision } from "./decision.js";
 import type { Entry, OverrunCause, Posting } from "./entry.js";
-import type { Hold, State } from "./state.js";
+import type { Account, BudgetState, Hold, State } from "./state.js";
 
-const DONE_BEFORE: Decision = { entries: [], path: [] };
+const DONE_BEFORE: Decision = { entries: [] };
 
 function refused(code: LedgerRefusal["code"], message: string): Decision {
-  return { entries: [], path: [], refusal: { code, message } };
+  return { entries: [], refusal: { code, message } };
 }
 
 /** Settles an attempt once: releases the hold, posts the cost, names what went beyond it. */
@@ -27,7 +27,7 @@ export function decidePost(state: State, command: PostCommand, using: DecideWith
   if (hold === undefined) return refused("not_found", `No attempt ${attempt_id} is known.`);
   const nano = command.at_held === true ? hold.ceiling.nano : command.nano;
   if (nano < 0n) return refused("internal", `A post of ${nano} nano-dollars is not a cost.`);
-  const posted = postingsOf(state, hold, command, nano);
+  const posted = amountsOf(hold, command, nano);
   // Absent fields are undefined, which JSON leaves out: entries of one shape are twice as quick to make and to read.
   const entry: Entry = {
     seq: state.seq + 1,
@@ -42,7 +42,7 @@ export function decidePost(state: State, command: PostCommand, using: DecideWith
     usage: command.usage.counts,
     service_tier: command.usage.service_tier,
     evidence: command.usage.evidence,
-    postings: posted.postings,
+    postings: postingsOf(hold, posted),
     outcome: command.outcome,
     flags: command.flags !== undefined && command.flags.length > 0 ? command.flags : undefined,
     response_id: command.response_id,
@@ -50,57 +50,38 @@ export function decidePost(state: State, command: PostCommand, using: DecideWith
     actor: command.actor,
     reason: command.reason,
   };
-  const overrun = overrunOf(state, { hold, command, nano, steps: posted.steps }, using);
-  return { entries: overrun === null ? [entry] : [entry, overrun], path: posted.steps.map((step) => step.path), nano };
+  const overrun = overrunOf(state, { hold, command, nano, posted }, using);
+  return { entries: overrun === null ? [entry] : [entry, overrun], found: hold, nano };
 }
 
-interface PostedStep {
-  readonly path: PathStep;
-  readonly held: bigint;
-  readonly posted: bigint;
+/** What is posted on each account of the hold, in its order. */
+function amountsOf(hold: Hold, command: PostCommand, nano: bigint): readonly bigint[] {
+  if (command.at_held === true) return hold.amounts;
+  return hold.accounts.map((account) => amountOfUsage(account, command.usage.counts, nano));
 }
 
-function postingsOf(
-  state: State,
-  hold: Hold,
-  command: PostCommand,
-  nano: bigint,
-): { postings: readonly Posting[]; steps: readonly PostedStep[] } {
-  const postings: Posting[] = [];
-  const steps: PostedStep[] = [];
+function postingsOf(hold: Hold, amounts: readonly bigint[]): readonly Posting[] {
   const write = openAmountWriter();
-  for (const [id, held] of hold.postings) {
-    const account = state.accounts.get(id);
-    const budget = account === undefined ? undefined : state.budgets.get(account.budget);
-    const amount = command.at_held === true || account === undefined ? held : amountOfUsage(account, command.usage.counts, nano);
-    postings.push({ account: id, amount: write(amount) });
-    if (account !== undefined && budget !== undefined) {
-      steps.push({ path: { budget, opening: account, account }, held, posted: amount });
-    }
-  }
-  return { postings, steps };
+  return hold.accounts.map((account, index) => ({ account: account.id, amount: write(amounts[index] ?? 0n) }));
 }
 
 /** The OVERRUN entry: cost beyond the hold, its named cause, and how far each account now stands above its limit for it. */
 function overrunOf(
   state: State,
-  of: { hold: Hold; command: PostCommand; nano: bigint; steps: readonly PostedStep[] },
+  of: { hold: Hold; command: PostCommand; nano: bigint; posted: readonly bigint[] },
   using: DecideWith,
 ): Entry | null {
-  const { hold, command, nano, steps } = of;
+  const { hold, command, nano, posted } = of;
   const excess = nano - hold.ceiling.nano;
   const postings: Posting[] = [];
   let beyond = excess > 0n;
-  for (const { path, held, posted } of steps) {
-    const more = posted - held;
+  for (let index = 0; index < hold.accounts.length; index++) {
+    const account = hold.accounts[index] as Account;
+    const more = (posted[index] ?? 0n) - (hold.amounts[index] ?? 0n);
     if (more <= 0n) continue;
     beyond = true;
-    const limit = limitAt(path.budget, using.now);
-    // A bucket of a rolling window that is wholly past stands against no limit any more.
-    if (limit === null || isPast(path, using.now)) continue;
-    const before = standingOf(state, { budget: path.budget, id: path.opening.id }, using.now);
-    const above = before.used + before.held + more - limit;
-    if (above > 0n) postings.push({ account: path.opening.id, amount: String(above < more ? above : more) });
+    const above = aboveLimit(state, { account, more }, using.now);
+    if (above > 0n) postings.push({ account: account.id, amount: String(above) });
   }
   if (!beyond) return null;
   const inputBeyond = inputTokens(command.usage.counts) > hold.ceiling.input_tokens;
@@ -117,11 +98,24 @@ function overrunOf(
   };
 }
 
-/** Has a rolling window left the account of a step behind? */
-function isPast({ budget, opening }: PathStep, now: number): boolean {
+/** How much of what a post adds beyond its hold stands above the account's limit; 0 where there is no limit. */
+function aboveLimit(state: State, of: { account: Account; more: bigint }, now: number): bigint {
+  const { account, more } = of;
+  const { budget } = account.chain;
+  if (budget === undefined) return 0n;
+  const limit = limitAt(budget, now);
+  // A bucket of a rolling window that is wholly past stands against no limit any more.
+  if (limit === null || isPast(budget, account, now)) return 0n;
+  const before = standingOf(state, { budget, opening: account, account }, now);
+  const above = before.used + before.held + more - limit;
+  return above < more ? above : more;
+}
+
+/** Has a rolling window left an account behind? */
+function isPast(budget: BudgetState, account: Account, now: number): boolean {
   const { window } = budget.budget;
-  if (window.kind !== "rolling" || opening.window_start === null) return false;
-  return opening.window_start < rollingBuckets({ ms: window.ms, at: Math.max(now, budget.latest_start) }).oldest;
+  if (window.kind !== "rolling" || account.window_start === null) return false;
+  return account.window_start < rollingBuckets({ ms: window.ms, at: Math.max(now, budget.latest_start) }).oldest;
 }
 
 /** Gives the hold back. A presumed hold is only voided by hand (an actor vouches for the proof). */
@@ -148,7 +142,7 @@ export function decideVoid(state: State, command: VoidCommand, using: DecideWith
     ...(command.actor === undefined ? {} : { actor: command.actor }),
     ...(command.reason === undefined ? {} : { reason: command.reason }),
   };
-  return { entries: [entry], path: pathOfHold(state, hold) };
+  return { entries: [entry], found: hold };
 }
 
 /** Keeps the hold counted in full, for nobody knows what it cost. */
@@ -159,15 +153,5 @@ export function decidePresume(state: State, command: PresumeCommand, using: Deci
   if (hold === undefined) return refused("not_found", `No attempt ${attempt_id} is known.`);
   if (hold.state === "presumed") return DONE_BEFORE;
   const entry: Entry = { seq: state.seq + 1, at: using.now, type: "call.presumed", call_id: hold.call_id, attempt_id, reason };
-  return { entries: [entry], path: pathOfHold(state, hold) };
-}
-
-function pathOfHold(state: State, hold: Hold): readonly PathStep[] {
-  const path: PathStep[] = [];
-  for (const id of hold.postings.keys()) {
-    const account = state.accounts.get(id);
-    const budget = account === undefined ? undefined : state.budgets.get(account.budget);
-    if (account !== undefined && budget !== undefined) path.push({ budget, opening: account, account });
-  }
-  return path;
+  return { entries: [entry], found: hold };
 }

@@ -1,11 +1,12 @@
-import type { Memo, PathStep } from "../budget/accounts.js";
+import type { Memo } from "../budget/accounts.js";
 import type { LedgerRefusal } from "./command.js";
 import type { Entry } from "./entry.js";
+import type { Hold } from "./state.js";
 
-/** What a command comes to. Entries are numbered on from the state's last. `path` are the accounts its answer shows once the entries are applied. */
+/** What a command comes to. Entries are numbered on from the state's last. `found` is the hold that a command found, whose accounts its answer shows. */
 export interface Decision {
   readonly entries: readonly Entry[];
-  readonly path: readonly PathStep[];
+  readonly found?: Hold;
   readonly refusal?: LedgerRefusal;
   readonly nano?: bigint;
 }

@@ -14,6 +14,23 @@ export interface Account extends AccountOpening {
   /** Sum of named overruns that did not fit the limit. */
   overrun: bigint;
   refused: number;
+  /** Accounts are numbered 1, 2, 3 … in the order in which they were opened; stored lines name them by it. */
+  readonly number: number;
+  /** Holds on it that are not resolved yet, also those of nothing: until then it stays. Derived from `holds`. */
+  holds: number;
+  readonly chain: Chain;
+}
+
+/** An account as it is stored: without what is derived. */
+export type AccountCounted = Omit<Account, "chain" | "holds">;
+
+/** Accounts of one budget and group (the account id without its window), oldest window first; derived from `accounts`. */
+export interface Chain {
+  /** The budget as it was known when the chain began; undefined where the log never declared it. */
+  readonly budget: BudgetState | undefined;
+  readonly accounts: Account[];
+  /** Of a rolling window: what the whole chain amounts to, so that a decision need not add up 60 buckets. Else null. */
+  readonly sum: Sum | null;
 }
 
 /** What the accounts of one chain amount to together. */
@@ -34,8 +51,10 @@ export interface Hold {
   readonly simulated: boolean;
   readonly estimated_input: number;
   ceiling: Ceiling;
-  /** Account id → amount held on it. */
-  readonly postings: Map<string, bigint>;
+  /** Where it is held, in the order of the call's path: the accounts themselves, so that settling looks nothing up. */
+  readonly accounts: readonly Account[];
+  /** How much is held on each, in the same order. */
+  readonly amounts: bigint[];
   state: "pending" | "presumed";
   presumed_reason: string | null;
 }
@@ -84,13 +103,10 @@ export interface State {
   at: number;
   readonly budgets: Map<string, BudgetState>;
   readonly accounts: Map<string, Account>;
-  /** Accounts of one budget and group (the account id without its window), oldest window first; derived from `accounts`. */
-  readonly chains: Map<string, string[]>;
-  /**
-   * Account id of a rolling window → the sum of its whole chain, shared by all accounts of the chain, so that a decision
-   * need not add up 60 buckets; derived from `accounts`.
-   */
-  readonly sums: Map<string, Sum>;
+  /** Accounts ever opened: the number of the last one. */
+  opened: number;
+  /** By the account id without its window. */
+  readonly chains: Map<string, Chain>;
   /** Groups opened in each budget's latest window, to cap their number; derived from `accounts`. */
   readonly groups: Map<string, { start: number; count: number }>;
   readonly holds: Map<string, Hold>;

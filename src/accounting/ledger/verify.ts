@@ -3,7 +3,7 @@ import { apply } from "./apply.js";
 import { chainHash, GENESIS_HASH } from "./chain.js";
 import { emptyState } from "./empty-state.js";
 import type { Entry, PostedEntry, Posting } from "./entry.js";
-import type { Account, State } from "./state.js";
+import type { Account, Hold, State } from "./state.js";
 
 /** One thing that is not as the rules say, at the first entry where it shows. */
 export interface Violation {
@@ -100,10 +100,11 @@ interface Problem {
 function exceedsHold(state: State, entry: PostedEntry): boolean {
   const hold = state.holds.get(entry.attempt_id);
   if (hold === undefined) return false;
-  return (
-    BigInt(entry.nano) > hold.ceiling.nano ||
-    entry.postings.some((one) => BigInt(one.amount) > (hold.postings.get(one.account) ?? 0n))
-  );
+  return BigInt(entry.nano) > hold.ceiling.nano || entry.postings.some((one) => BigInt(one.amount) > heldOn(hold, one.account));
+}
+
+function heldOn(hold: Hold, id: string): bigint {
+  return hold.amounts[hold.accounts.findIndex((account) => account.id === id)] ?? 0n;
 }
 
 function problemsBefore(state: State, entry: Entry): readonly Problem[] {
@@ -142,7 +143,7 @@ function accountProblems(state: State, of: { account: Account; posting: Posting;
   const budget = state.budgets.get(account.budget);
   if (budget === undefined || budget.budget.mode !== "hard") return found;
   const limit = limitAt(budget, entry.at);
-  const standing = standingOf(state, { budget, id: account.id }, entry.at);
+  const standing = standingOf(state, { budget, opening: account, account }, entry.at);
   if (limit !== null && standing.used + standing.held > limit) {
     const message = `Account ${account.id} admits beyond its limit: used ${standing.used} + held ${standing.held} > ${limit}.`;
     found.push({ rule: "I1", message });
@@ -154,7 +155,7 @@ function accountProblems(state: State, of: { account: Account; posting: Posting;
 function heldProblems(state: State): readonly Problem[] {
   const held = new Map<string, bigint>();
   for (const hold of state.holds.values()) {
-    for (const [id, amount] of hold.postings) held.set(id, (held.get(id) ?? 0n) + amount);
+    for (const [index, { id }] of hold.accounts.entries()) held.set(id, (held.get(id) ?? 0n) + (hold.amounts[index] ?? 0n));
   }
   const found: Problem[] = [];
   for (const account of state.accounts.values()) {

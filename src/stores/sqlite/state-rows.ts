@@ -2,9 +2,9 @@
  * The state as rows of text, and back. Money path: fails closed — an amount that is not a whole number throws.
  * Every amount is a decimal string, so that nothing is lost beyond 2^53 or 2^63.
  */
-import { indexAccount } from "../../accounting/ledger/apply.js";
+import { openAccount } from "../../accounting/ledger/apply.js";
 import type { BudgetJson } from "../../accounting/ledger/entry.js";
-import type { Account, AgentTotals, BudgetState, Hold, State, Touched } from "../../accounting/ledger/state.js";
+import type { Account, AccountCounted, AgentTotals, BudgetState, Hold, State, Touched } from "../../accounting/ledger/state.js";
 import { sha256 } from "./chain-check.js";
 
 /** The parts of the state that are stored; the rest of it is derived from these or from the log. */
@@ -18,9 +18,9 @@ export interface StateRow {
 }
 
 type Amounts<T> = { readonly [K in keyof T]: bigint extends T[K] ? string : T[K] };
-type AccountJson = Amounts<Account>;
+type AccountJson = Amounts<AccountCounted>;
 type AgentJson = Amounts<AgentTotals>;
-interface HoldJson extends Omit<Hold, "ceiling" | "postings"> {
+interface HoldJson extends Omit<Hold, "ceiling" | "accounts" | "amounts"> {
   readonly ceiling: Amounts<Hold["ceiling"]>;
   readonly postings: readonly (readonly [string, string])[];
 }
@@ -30,11 +30,11 @@ interface BudgetStateJson extends Omit<BudgetState, "budget" | "raises"> {
 }
 
 function encodeAccount(account: Account): AccountJson {
-  const { used, held, presumed, overrun } = account;
-  return { ...account, used: String(used), held: String(held), presumed: String(presumed), overrun: String(overrun) };
+  const { chain: _chain, holds: _holds, used, held, presumed, overrun, ...rest } = account;
+  return { ...rest, used: String(used), held: String(held), presumed: String(presumed), overrun: String(overrun) };
 }
 
-function decodeAccount(json: AccountJson): Account {
+function decodeAccount(json: AccountJson): AccountCounted {
   const { used, held, presumed, overrun } = json;
   return { ...json, used: BigInt(used), held: BigInt(held), presumed: BigInt(presumed), overrun: BigInt(overrun) };
 }
@@ -48,13 +48,22 @@ function decodeAgent(json: AgentJson): AgentTotals {
 }
 
 function encodeHold(hold: Hold): HoldJson {
-  const postings = [...hold.postings].map(([account, amount]) => [account, String(amount)] as const);
-  return { ...hold, ceiling: { ...hold.ceiling, nano: String(hold.ceiling.nano) }, postings };
+  const { accounts, amounts, ...rest } = hold;
+  const postings = accounts.map(({ id }, index) => [id, String(amounts[index])] as const);
+  return { ...rest, ceiling: { ...hold.ceiling, nano: String(hold.ceiling.nano) }, postings };
 }
 
-function decodeHold(json: HoldJson): Hold {
-  const postings = new Map(json.postings.map(([account, amount]) => [account, BigInt(amount)] as const));
-  return { ...json, ceiling: { ...json.ceiling, nano: BigInt(json.ceiling.nano) }, postings };
+function decodeHold(json: HoldJson, state: State): Hold {
+  const { postings, ...rest } = json;
+  const accounts = postings.map(([id]) => {
+    const account = state.accounts.get(id);
+    if (account === undefined)
+      throw new RangeError(`The hold of ${json.attempt_id} is on the account ${id}, which is not there.`);
+    account.holds += 1;
+    return account;
+  });
+  const amounts = postings.map(([, amount]) => BigInt(amount));
+  return { ...rest, ceiling: { ...json.ceiling, nano: BigInt(json.ceiling.nano) }, accounts, amounts };
 }
 
 function encodeBudget(known: BudgetState): BudgetStateJson {
@@ -112,16 +121,14 @@ export function takeRow(state: State, row: { kind: string; key: string; json: st
   const json: unknown = JSON.parse(row.json);
   switch (row.kind as StateKind) {
     case "accounts": {
-      const account = decodeAccount(json as AccountJson);
-      state.accounts.set(row.key, account);
-      indexAccount(state, account);
+      openAccount(state, decodeAccount(json as AccountJson));
       break;
     }
     case "agents":
       state.agents.set(row.key, decodeAgent(json as AgentJson));
       break;
     case "holds":
-      state.holds.set(row.key, decodeHold(json as HoldJson));
+      state.holds.set(row.key, decodeHold(json as HoldJson, state));
       break;
     case "budgets":
       state.budgets.set(row.key, decodeBudget(json as BudgetStateJson));
