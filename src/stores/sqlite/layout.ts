@@ -1,6 +1,6 @@
 /** Where things are in the data directory, and that nobody else may read them. Money path: fails closed. */
-import { chmodSync, closeSync, existsSync, mkdirSync, openSync, readdirSync, readFileSync, statSync } from "node:fs";
-import { join } from "node:path";
+import { chmodSync, closeSync, existsSync, fsyncSync, mkdirSync, openSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
 import { BursarError } from "../../accounting/errors.js";
 
 /** Paths of the files of one data directory. */
@@ -45,12 +45,38 @@ export function prepareDirectory(layout: Layout): void {
   }
 }
 
+function syncDirectory(path: string): void {
+  // Windows cannot open a directory, and keeps names by itself.
+  if (process.platform === "win32") return;
+  const directory = openSync(path, "r");
+  try {
+    fsyncSync(directory);
+  } finally {
+    closeSync(directory);
+  }
+}
+
+/**
+ * Makes the entries of what was just created durable: syncing a file says nothing of its name (fsync(2)), so that after a
+ * power loss the whole new directory could be gone, with everything that was acknowledged in it.
+ */
+function syncNames(layout: Layout, firstCreated: string): void {
+  for (let path = resolve(layout.directory); ; path = dirname(path)) {
+    syncDirectory(path);
+    if (path.length < resolve(firstCreated).length || path === dirname(path)) return;
+  }
+}
+
 function createDirectory(layout: Layout): void {
-  mkdirSync(layout.directory, { recursive: true, mode: 0o700 });
+  const firstCreated = mkdirSync(layout.directory, { recursive: true, mode: 0o700 });
   const names = readdirSync(layout.directory);
   const ours = names.length === 0 || existsSync(layout.ledger);
   if (ours && (statSync(layout.directory).mode & 0o077) !== 0) chmodSync(layout.directory, 0o700);
+  const missing = !existsSync(layout.ledger) || !existsSync(layout.head);
   for (const path of [layout.lock, layout.ledger, layout.head]) createPrivate(path);
+  // Above what was made there is one more directory, which names it.
+  if (firstCreated !== undefined) syncNames(layout, firstCreated);
+  else if (missing) syncDirectory(layout.directory);
 }
 
 /** Reads one named statement from `sql/`. */

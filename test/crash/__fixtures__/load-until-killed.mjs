@@ -1,9 +1,10 @@
 // Opens the directory given first and runs calls as the agent given second, 16 at once, until it is killed. Says, one a
-// line: `ready MS`, `held ID` once a hold is durable, `posted ID NANO` once a post is, `refused` for a refusal.
+// line: `ready MS`, `held ID` once a hold is durable, `posted ID NANO` once a post is, `refused` for a refusal. The third
+// is how many requests an agent has, 400 when it is not given.
 import { openJournal } from "../../../dist/stores/journal.js";
 import { openSqlite } from "../../../dist/stores/sqlite/open-sqlite.js";
 
-const [directory, agent] = process.argv.slice(2);
+const [directory, agent, requests = "400"] = process.argv.slice(2);
 const clock = { now: () => Date.now(), monotonic: () => performance.now(), sleep: () => Promise.resolve() };
 const say = (line) => process.stdout.write(`${line}\n`);
 const started = performance.now();
@@ -12,7 +13,7 @@ const fixed = { match: {}, count: "total", window: { kind: "lifetime" }, timezon
 const rest = { ceiling: "measured", clamp: false, on_unknown_price: "deny", accounts_max: 10_000 };
 const budgets = [
   { name: "org", unit: "usd", limit: 10n ** 15n, per: [], ...fixed, ...rest },
-  { name: "agent", unit: "requests", limit: 400n, per: ["agent"], ...fixed, ...rest },
+  { name: "agent", unit: "requests", limit: BigInt(requests), per: ["agent"], ...fixed, ...rest },
 ];
 await ledger.apply([{ type: "declare", budgets, actor: "test", reason: "test" }]);
 say(`ready ${Math.round(performance.now() - started)}`);
