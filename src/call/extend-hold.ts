@@ -65,6 +65,21 @@ async function extend(needs: CallNeeds, attempt: Attempt, add: Ceiling): Promise
   return true;
 }
 
+/** The most that may be billed beside what is held: output up to the cap that was sent, where only a slice of it is held. Undefined: nothing. */
+export function restOfCap(attempt: Attempt): Ceiling | undefined {
+  const rest = attempt.bound.output_cap * attempt.request.choices - attempt.held.output_tokens;
+  return attempt.bound.sliced && rest > 0 ? sliceOf(attempt, rest) : undefined;
+}
+
+/**
+ * Holds for the whole cap: a stream was asked for and is answered whole, so its bill does not show as it grows. Where no
+ * account has room for that, the answer is read all the same: it has been made.
+ */
+export async function holdWholeCap(needs: CallNeeds, attempt: Attempt): Promise<void> {
+  const rest = restOfCap(attempt);
+  if (rest !== undefined) await extend(needs, attempt, rest);
+}
+
 /** Extends by a whole slice, or by what the accounts can still pay for. False: not one token more. */
 async function extendOutput(needs: CallNeeds, attempt: Attempt): Promise<boolean> {
   const total = attempt.bound.output_cap * attempt.request.choices;

@@ -181,6 +181,8 @@ export interface UpstreamReply {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: AsyncIterable<Uint8Array>;
+  /** The body in one piece, in place of reading `body`; rejects with UpstreamFailure `invalid` beyond `bytesMax`. */
+  readonly whole?: (bytesMax: number) => Promise<Uint8Array>;
 }
 
 /** How an upstream attempt failed before its reply was whole. */

@@ -317,7 +317,7 @@ async function afterError(road: RoadParts, call: Admissible, of: { attempt: Atte
   let body: Uint8Array = new Uint8Array();
   let complete = true;
   try {
-    body = await readWhole(reply.body, ERROR_BODY_MAX);
+    body = await readWhole(reply, ERROR_BODY_MAX);
   } catch (error) {
     if (!(error instanceof UpstreamFailure)) throw error;
     complete = false;

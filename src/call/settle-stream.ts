@@ -8,7 +8,7 @@ import type { PostOutcome } from "../accounting/ledger/entry.js";
 import { inputTokens } from "../accounting/meter/usage.js";
 import { type Attempt, figuresOf, type Outcome, settle } from "./attempt.js";
 import { type ChunkPipe, openChunkPipe } from "./chunks.js";
-import { drainable, keepCovered, keepInputCovered } from "./extend-hold.js";
+import { drainable, keepCovered, keepInputCovered, restOfCap } from "./extend-hold.js";
 import { meteredUsage, meterLesson, usageBeyondHold } from "./metered-usage.js";
 import type { EventSplitter } from "./needs.js";
 import {
@@ -40,12 +40,13 @@ type End =
   | { readonly kind: "end" }
   | { readonly kind: "cut" }
   | { readonly kind: "left" }
-  | { readonly kind: "failed"; readonly failure: UpstreamFailure };
+  /** `silent`: it ended without a word, so that all of the output may have been made unseen. */
+  | { readonly kind: "failed"; readonly failure: UpstreamFailure; readonly silent?: true };
 
 /** What calls itself a stream and holds no event of its dialect (nothing, or a proxy's page) is no answer: its bill is unknown. */
 function noStream(): End {
   const failure = new UpstreamFailure("invalid", "The answer calls itself a stream and holds no event of one.");
-  return { kind: "failed", failure };
+  return { kind: "failed", failure, silent: true };
 }
 
 function saidNothing(seen: StreamSeen): boolean {
@@ -243,7 +244,7 @@ function outcomeOf(pump: Pump, end: End): Outcome {
     if (beyond === null) return { kind: "post_held", ended, flags, response_id };
     return { kind: "post", usage: beyond, ended, cause: told ? "U2" : "U3", flags, response_id };
   }
-  if (end.kind === "failed") return outcomeOfFailure(end.failure);
+  if (end.kind === "failed") return outcomeOfFailure(end.failure, end.silent === true ? restOfCap(attempt) : undefined);
   if (flags.some((flag) => flag.startsWith("usage_invalid"))) return { kind: "post_held", ended, flags, response_id };
   const usage = meteredUsage(pump.needs, attempt, seen);
   if (seen.error === null || seen.usage === null) flags.push("no_usage");

@@ -32,10 +32,15 @@ const STANDS_IN: Readonly<Partial<Record<UsageClass, UsageClass>>> = {
   output_audio: "output_text",
 };
 
+/** Fees of events take no factor of a tier. */
+function isEvent(name: UsageClass): boolean {
+  return name === "requests" || name === "web_searches";
+}
+
 function dearestOf(pico: PicoPrices): Pico {
   let dearest = 0n;
   for (const name of USAGE_CLASSES) {
-    const price = name === "requests" || name === "web_searches" ? 0n : (pico[name] ?? 0n);
+    const price = isEvent(name) ? 0n : (pico[name] ?? 0n);
     if (price > dearest) dearest = price;
   }
   return dearest;
@@ -80,6 +85,20 @@ export function factorOf(row: PriceRow, serviceTier: string | null | undefined):
   return STANDARD.has(name) ? ONE : dearestFactor(row);
 }
 
+/** What a hold is priced at for the tier: the one that was asked for where it is dearer than standard, strict the dearest. */
+function heldFactor(row: PriceRow, options: CeilingOptions): Factor {
+  if (options.strict === true) return dearestFactor(row);
+  const { service_tier } = options;
+  return service_tier === null || service_tier === undefined ? ONE : greater(ONE, factorOf(row, service_tier));
+}
+
+/** Is the tier that ran dearer than the one a hold of these options was priced at? */
+export function isTierBeyond(row: PriceRow, ran: string | null | undefined, held: CeilingOptions): boolean {
+  const [up, down] = factorOf(row, ran);
+  const [upHeld, downHeld] = heldFactor(row, held);
+  return up * downHeld > upHeld * down;
+}
+
 /** One class of one bill. `pico` is the price of a unit before `factor`; fees of events take no factor. */
 export interface CostLine {
   readonly class: UsageClass;
@@ -96,8 +115,7 @@ export function costLines(counts: UsageCounts, row: PriceRow, serviceTier?: stri
   for (const name of USAGE_CLASSES) {
     const units = counts[name] ?? 0;
     if (units === 0) continue;
-    const event = name === "requests" || name === "web_searches";
-    lines.push({ class: name, units, pico: picoOf(pico, name, row.free), factor: event ? ONE : factor });
+    lines.push({ class: name, units, pico: picoOf(pico, name, row.free), factor: isEvent(name) ? ONE : factor });
   }
   return lines;
 }
@@ -106,16 +124,19 @@ export function costLines(counts: UsageCounts, row: PriceRow, serviceTier?: stri
 type Exact = readonly [bigint, bigint];
 
 function exactCost(counts: UsageCounts, row: PriceRow, serviceTier?: string | null): Exact {
-  let numerator = 0n;
-  let denominator = 1n;
-  for (const line of costLines(counts, row, serviceTier)) {
-    if (!Number.isSafeInteger(line.units) || line.units < 0) throw new RangeError(`${line.class} is ${line.units}, not a count`);
-    const [up, down] = line.factor;
-    const part = BigInt(line.units) * line.pico * up;
-    numerator = numerator * down + part * denominator;
-    denominator *= down;
+  const pico = row.tiers.length === 0 ? row.pico : picoAt(row, inputTokens(counts));
+  let tokens = 0n;
+  let events = 0n;
+  for (const name of USAGE_CLASSES) {
+    const units = counts[name];
+    if (units === undefined || units === 0) continue;
+    if (!Number.isSafeInteger(units) || units < 0) throw new RangeError(`${name} is ${units}, not a count`);
+    const part = BigInt(units) * picoOf(pico, name, row.free);
+    if (isEvent(name)) events += part;
+    else tokens += part;
   }
-  return [numerator, denominator];
+  const [up, down] = factorOf(row, serviceTier);
+  return [tokens * up + events * down, down];
 }
 
 /** Pico-dollars as nano-dollars, half-up. */
@@ -173,24 +194,38 @@ export interface CeilingOptions {
   readonly audio?: boolean;
 }
 
+const ANY_INPUT = ["input_fresh", "cache_write_5m", "cache_write_1h", "input_audio", "input_image"] as const;
+const PLAIN_INPUT = ["input_fresh", "input_image"] as const;
+const WRITTEN_5M = ["input_fresh", "input_image", "cache_write_5m"] as const;
+const WRITTEN_1H = ["input_fresh", "input_image", "cache_write_1h", "cache_write_5m"] as const;
+const TEXT_OUTPUT = ["output_text", "reasoning"] as const;
+const ANY_OUTPUT = ["output_text", "reasoning", "output_audio"] as const;
+const REQUESTS = ["requests"] as const;
+
 function inputClasses(row: PriceRow, options: CeilingOptions): readonly UsageClass[] {
-  if (options.strict === true) return ["input_fresh", "cache_write_5m", "cache_write_1h", "input_audio", "input_image"];
-  const classes: UsageClass[] = ["input_fresh", "input_image"];
-  if (options.cacheWrites === "1h") classes.push("cache_write_1h");
-  if (options.cacheWrites === "5m" || options.cacheWrites === "1h" || row.provider !== "anthropic")
-    classes.push("cache_write_5m");
-  if (options.audio === true) classes.push("input_audio");
-  return classes;
+  if (options.strict === true) return ANY_INPUT;
+  let classes: readonly UsageClass[] = PLAIN_INPUT;
+  if (options.cacheWrites === "1h") classes = WRITTEN_1H;
+  else if (options.cacheWrites === "5m" || row.provider !== "anthropic") classes = WRITTEN_5M;
+  return options.audio === true ? [...classes, "input_audio"] : classes;
+}
+
+function dearestIn(pico: PicoPrices, classes: readonly UsageClass[], free: boolean): Pico {
+  let dearest = 0n;
+  for (const name of classes) {
+    const price = picoOf(pico, name, free);
+    if (price > dearest) dearest = price;
+  }
+  return dearest;
 }
 
 /** Dearest price of these classes in any tier that a request of up to `input` tokens can land in. */
 function dearestAt(row: PriceRow, classes: readonly UsageClass[], input: number): Pico {
-  let dearest = 0n;
-  for (const pico of [row.pico, ...row.tiers.filter((tier) => input >= tier.above).map((tier) => tier.pico)]) {
-    for (const name of classes) {
-      const price = picoOf(pico, name, row.free);
-      if (price > dearest) dearest = price;
-    }
+  let dearest = dearestIn(row.pico, classes, row.free);
+  for (const tier of row.tiers) {
+    if (input < tier.above) continue;
+    const price = dearestIn(tier.pico, classes, row.free);
+    if (price > dearest) dearest = price;
   }
   return dearest;
 }
@@ -200,16 +235,13 @@ function dearestAt(row: PriceRow, classes: readonly UsageClass[], input: number)
  * assumed. Never less than `costOf` of any usage within it (fees of server-side tools come on top).
  */
 export function ceilingOf(spend: Spend, row: PriceRow, options: CeilingOptions = {}): Nano {
+  const { input_tokens, output_tokens } = spend;
   const audio = options.audio === true || options.strict === true;
-  const input = dearestAt(row, inputClasses(row, options), spend.input_tokens);
-  const output = dearestAt(
-    row,
-    audio ? ["output_text", "reasoning", "output_audio"] : ["output_text", "reasoning"],
-    spend.input_tokens,
-  );
-  const fee = dearestAt(row, ["requests"], spend.input_tokens);
-  const [up, down] = options.strict === true ? dearestFactor(row) : greater(ONE, factorOf(row, options.service_tier));
-  const tokens = BigInt(spend.input_tokens) * input + BigInt(spend.output_tokens) * BigInt(spend.choices ?? 1) * output;
+  const input = dearestAt(row, inputClasses(row, options), input_tokens);
+  const output = dearestAt(row, audio ? ANY_OUTPUT : TEXT_OUTPUT, input_tokens);
+  const fee = dearestAt(row, REQUESTS, input_tokens);
+  const [up, down] = heldFactor(row, options);
+  const tokens = BigInt(input_tokens) * input + BigInt(output_tokens) * BigInt(spend.choices ?? 1) * output;
   const numerator = tokens * up + BigInt(spend.requests ?? 1) * fee * down;
   const unit = down * PICO_PER_NANO;
   return (numerator + unit - 1n) / unit;
