@@ -87,8 +87,16 @@ function openBytes() {
   };
 }
 
-/** Reads from a trace what happened in a data directory that was not there before. */
-export function record(calls: readonly Call[], directory: string): Recorded {
+interface Happened {
+  fileAt(path: string): File;
+  readonly files: ReadonlyMap<string, File>;
+  /** What the process said, and when. */
+  readonly said: readonly { readonly call: Call; readonly text: string }[];
+}
+
+const quotedIn = (call: Call): string => bytesOf(/"([^"]*)"/.exec(call.args)?.[1] ?? "").toString();
+
+function readCalls(calls: readonly Call[], directory: string): Happened {
   const files = new Map<string, File>();
   const said: { readonly call: Call; readonly text: string }[] = [];
   const fileAt = (path: string): File => {
@@ -96,21 +104,17 @@ export function record(calls: readonly Call[], directory: string): Recorded {
     files.set(path, known);
     return known;
   };
-  const name = (call: Call, path: string, exists: boolean): void => {
-    const { names } = fileAt(path);
+  const name = (call: Call, exists: boolean): void => {
+    const { names } = fileAt(quotedIn(call));
     if ((names.at(-1)?.exists ?? false) !== exists) names.push({ call, exists });
   };
   for (const call of calls) {
     if (call.result !== null && call.result < 0) continue;
-    if (call.name === "write" && call.args.startsWith("1<")) {
-      said.push({ call, text: bytesOf(/"([^"]*)"/.exec(call.args)?.[1] ?? "").toString() });
-      continue;
-    }
-    const quoted = bytesOf(/"([^"]*)"/.exec(call.args)?.[1] ?? "").toString();
-    if (call.name === "mkdir") name(call, quoted, true);
-    else if (call.name === "unlink") name(call, quoted, false);
+    if (call.name === "write" && call.args.startsWith("1<")) said.push({ call, text: quotedIn(call) });
+    else if (call.name === "mkdir") name(call, true);
+    else if (call.name === "unlink") name(call, false);
     else if (call.name === "openat") {
-      if (call.args.includes("O_CREAT")) name(call, quoted, true);
+      if (call.args.includes("O_CREAT")) name(call, true);
     } else {
       const path = bytesOf(DESCRIPTOR.exec(call.args)?.[1] ?? "").toString();
       if (call.name === "fsync" || call.name === "fdatasync") {
@@ -118,6 +122,12 @@ export function record(calls: readonly Call[], directory: string): Recorded {
       } else if (dirname(path) === directory && LEDGER.has(basename(path))) fileAt(path).changes.push(changeOf(call));
     }
   }
+  return { fileAt, files, said };
+}
+
+/** Reads from a trace what happened in a data directory that was not there before. */
+export function record(calls: readonly Call[], directory: string): Recorded {
+  const { fileAt, files, said } = readCalls(calls, directory);
 
   /** Whether a name is found afterwards: a directory's entry is synced with the directory, not with the file. */
   function exists(path: string, of: { at: number; unsynced: Unsynced; chance: Chance }): boolean {
