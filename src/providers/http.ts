@@ -2,7 +2,6 @@
  * The one way to a provider over HTTP/1.1: pooled keep-alive connections, TLS always verified, no redirects, bounded
  * everywhere. Money path: fails closed — only a request of which no byte was written counts as not sent.
  */
-import { errors, Pool } from "undici";
 import {
   type CallSignal,
   type Quirks,
@@ -11,6 +10,8 @@ import {
   type UpstreamReply,
   type UpstreamRequest,
 } from "../call/needs.js";
+import type { Exchange } from "./http1/connection.js";
+import { openPool, type Pool } from "./http1/pool.js";
 import { inflate } from "./inflate.js";
 import { openReplyBody, type ReplyBody } from "./reply-body.js";
 
@@ -82,31 +83,21 @@ const PASSED_EXACT = new Set([
 const PASSED_PREFIX = ["anthropic-ratelimit-", "x-ratelimit-", "openai-"];
 const passes = (name: string): boolean => PASSED_EXACT.has(name) || PASSED_PREFIX.some((prefix) => name.startsWith(prefix));
 
-type RawHeaders = Readonly<Record<string, string | string[] | undefined>>;
-
-const textOf = (value: string | string[] | undefined): string => (Array.isArray(value) ? value.join(", ") : (value ?? ""));
-
-function passedHeaders(raw: RawHeaders): Record<string, string> {
-  const headers: Record<string, string> = {};
-  for (const [name, value] of Object.entries(raw)) if (passes(name)) headers[name] = textOf(value);
-  return headers;
+/** The value of a header, of several with that name all; "" without it. `headers` are names and values in turns. */
+function headerOf(headers: readonly string[], name: string): string {
+  let text = "";
+  for (let at = 0; at < headers.length; at += 2)
+    if (headers[at] === name) text = text === "" ? (headers[at + 1] ?? "") : `${text}, ${headers[at + 1]}`;
+  return text;
 }
 
-/** What broke, in our words. `sent`: a byte of the request may have left. */
-function failureOf(error: unknown, sent: boolean): UpstreamFailure {
-  if (error instanceof UpstreamFailure) return error;
-  const said = error instanceof Error ? error.message || error.name : String(error);
-  const options = { cause: error };
-  if (!sent) return new UpstreamFailure("connect", `No connection (${said}).`, options);
-  if (error instanceof errors.HeadersTimeoutError) return new UpstreamFailure("timeout", "No answer in time.", options);
-  if (error instanceof errors.BodyTimeoutError) return new UpstreamFailure("timeout", "The answer stalled.", options);
-  if (
-    error instanceof errors.HTTPParserError ||
-    error instanceof errors.HeadersOverflowError ||
-    error instanceof errors.ResponseContentLengthMismatchError
-  )
-    return new UpstreamFailure("invalid", `The answer is no valid HTTP (${said}).`, options);
-  return new UpstreamFailure("reset", `The connection broke (${said}).`, options);
+function passedHeaders(headers: readonly string[]): Record<string, string> {
+  const passed: Record<string, string> = {};
+  for (let at = 0; at < headers.length; at += 2) {
+    const name = headers[at] ?? "";
+    if (passes(name) && passed[name] === undefined) passed[name] = headerOf(headers, name);
+  }
+  return passed;
 }
 
 /** A base URL, checked: http or https, without credentials, query or fragment. Throws RangeError. */
@@ -119,84 +110,113 @@ export function readBaseUrl(text: string): { readonly origin: string; readonly p
   return { origin: url.origin, path: url.pathname.replace(/\/+$/, "") };
 }
 
-function requestHeaders(request: UpstreamRequest, options: HttpUpstreamOptions): Record<string, string> {
-  const headers: Record<string, string> = {
-    ...request.headers,
-    "content-type": "application/json",
-    accept: request.stream && request.framing === "sse" ? "text/event-stream" : "application/json",
-    "accept-encoding": "identity",
-  };
-  const brought = options.passthrough === true && Object.keys(request.credentials).length > 0;
-  options.authorize(headers, brought ? "none" : "configured");
-  return brought ? { ...headers, ...request.credentials } : headers;
+/** What frames a message or concerns one connection is ours alone, whoever allowed it. */
+const OURS: ReadonlySet<string> = new Set([
+  "host",
+  "connection",
+  "keep-alive",
+  "content-length",
+  "transfer-encoding",
+  "te",
+  "trailer",
+  "upgrade",
+  "expect",
+  "content-type",
+  "accept",
+  "accept-encoding",
+]);
+const HEADER_LINE = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+: [\t\x20-\x7e\x80-\xff]*$/;
+const TARGET = /^[\x21-\x7e]+$/;
+
+function refusedBeforeSending(what: string): UpstreamFailure {
+  return new UpstreamFailure("connect", `${what} has characters that no HTTP request may have; nothing was sent.`);
 }
 
-function decoded(raw: RawHeaders, body: ReplyBody, bytesMax: number): AsyncIterable<Uint8Array> {
-  const encoding = textOf(raw["content-encoding"]).trim().toLowerCase();
-  return encoding === "" || encoding === "identity" ? body : inflate(body, { encoding, bytes_max: bytesMax });
+/** Request line and headers. Throws UpstreamFailure `connect` where a path or a value could break out of its line. */
+function requestText(request: UpstreamRequest, options: HttpUpstreamOptions, base: { host: string; path: string }): string {
+  const { headers, credentials } = request;
+  const target = `${base.path}${options.pathOf(request)}`;
+  if (!TARGET.test(target)) throw refusedBeforeSending("The path");
+  const own: Record<string, string> = {};
+  for (const name in headers) own[name] = headers[name] as string;
+  let brought = false;
+  if (options.passthrough === true) for (const _ in credentials) brought = true;
+  options.authorize(own, brought ? "none" : "configured");
+  if (brought) for (const name in credentials) own[name] = credentials[name] as string;
+  const accept = request.stream && request.framing === "sse" ? "text/event-stream" : "application/json";
+  let text =
+    `POST ${target} HTTP/1.1\r\nhost: ${base.host}\r\nconnection: keep-alive\r\ncontent-type: application/json\r\n` +
+    `accept: ${accept}\r\naccept-encoding: identity\r\n`;
+  for (const name in own) {
+    if (OURS.has(name)) continue;
+    const line = `${name}: ${own[name]}`;
+    if (!HEADER_LINE.test(line)) throw refusedBeforeSending(`The header ${JSON.stringify(name)}`);
+    text += `${line}\r\n`;
+  }
+  return `${text}content-length: ${request.body.byteLength}\r\n\r\n`;
+}
+
+/** The reply as the road reads it: unpacked, where it came packed all the same. */
+function replyOf(status: number, raw: readonly string[], of: { body: ReplyBody; bytesMax: number }): UpstreamReply {
+  const { body, bytesMax } = of;
+  const headers = passedHeaders(raw);
+  const encoding = headerOf(raw, "content-encoding").toLowerCase();
+  if (encoding === "" || encoding === "identity") return { status, headers, body, whole: body.whole };
+  return { status, headers, body: inflate(body, { encoding, bytes_max: bytesMax }) };
 }
 
 interface Sending {
-  readonly pool: Pool;
-  readonly path: string;
-  readonly headers: Record<string, string>;
-  readonly body: Uint8Array;
+  readonly request: string;
+  readonly payload: Uint8Array;
   readonly inflated_bytes_max: number;
 }
 
-/** Dispatches one request. Settles once: with the head, or with the failure before it. */
-function dispatch(sending: Sending, signal: CallSignal): Promise<UpstreamReply> {
+function abortedFailure(sent: boolean): UpstreamFailure {
+  return sent
+    ? new UpstreamFailure("aborted", "The call was aborted.")
+    : new UpstreamFailure("connect", "The call was given up before it was sent.");
+}
+
+/** Sends one request. Settles once: with the head, or with the failure before it. */
+function dispatch(pool: Pool, sending: Sending, signal: CallSignal): Promise<UpstreamReply> {
   return new Promise((resolve, reject) => {
-    let sent = false;
+    const { request, payload, inflated_bytes_max } = sending;
     let body: ReplyBody | null = null;
-    let abort: ((reason: Error) => void) | null = null;
-    const aborted = (): UpstreamFailure =>
-      new UpstreamFailure(
-        sent ? "aborted" : "connect",
-        sent ? "The call was aborted." : "The call was given up before it was sent.",
-      );
     const onAbort = (): void => {
-      const reason = aborted();
-      fail(reason);
-      abort?.(reason);
+      pool.withdraw(exchange);
+      exchange.fail(abortedFailure(exchange.sent));
     };
     const done = (): void => signal.removeEventListener("abort", onAbort);
-    const fail = (error: unknown): void => {
-      done();
-      const failure = signal.aborted ? aborted() : failureOf(error, sent);
-      if (body === null) reject(failure);
-      else body.fail(failure);
-    };
-    signal.addEventListener("abort", onAbort, { once: true });
-    sending.pool.dispatch(
-      { method: "POST", path: sending.path, headers: sending.headers, body: sending.body },
-      {
-        onRequestStart(controller) {
-          // Runs before the first byte is written: until here nothing was sent.
-          abort = (reason) => controller.abort(reason);
-          if (signal.aborted) return abort(aborted());
-          sent = true;
-        },
-        onResponseStart(controller, status, raw) {
-          if (status < 200) return;
-          body = openReplyBody({
-            pause: () => controller.pause(),
-            resume: () => controller.resume(),
-            leave: () => controller.abort(new UpstreamFailure("aborted", "The reader left.")),
-          });
-          resolve({ status, headers: passedHeaders(raw), body: decoded(raw, body, sending.inflated_bytes_max) });
-        },
-        onResponseData: (_, chunk) => body?.push(chunk),
-        onResponseEnd() {
-          done();
-          body?.end();
-        },
-        onResponseError: (_, error) => fail(error),
-        onRequestUpgrade(controller) {
-          controller.abort(new UpstreamFailure("invalid", "The provider wants to switch protocols."));
-        },
+    const exchange: Exchange = {
+      request,
+      payload,
+      connection: null,
+      sent: false,
+      head({ status, headers }) {
+        body = openReplyBody({
+          pause: () => exchange.connection?.pause(),
+          resume: () => exchange.connection?.resume(),
+          leave() {
+            done();
+            pool.withdraw(exchange);
+          },
+        });
+        resolve(replyOf(status, headers, { body, bytesMax: inflated_bytes_max }));
       },
-    );
+      // The connection reads on into the same bytes.
+      body: (piece) => body?.push(Buffer.from(piece)),
+      end() {
+        done();
+        body?.end();
+      },
+      fail(failure) {
+        done();
+        if (body === null) reject(failure);
+        else body.fail(failure);
+      },
+    };
+    signal.addEventListener("abort", onAbort);
+    pool.send(exchange);
   });
 }
 
@@ -204,33 +224,22 @@ function dispatch(sending: Sending, signal: CallSignal): Promise<UpstreamReply> 
 export function openHttpUpstream(options: HttpUpstreamOptions): HttpUpstream {
   const limits = { ...HTTP_LIMITS, ...options.limits };
   const base = readBaseUrl(options.base_url);
-  const pool = new Pool(base.origin, {
-    connections: limits.connections_max,
-    connectTimeout: limits.connect_ms,
-    headersTimeout: limits.first_byte_ms,
-    bodyTimeout: limits.idle_ms,
-    keepAliveTimeout: limits.keep_alive_ms,
-    allowH2: false,
-    // Said outright, so that no environment variable can turn it off.
-    connect: { rejectUnauthorized: true },
-  });
+  const host = new URL(base.origin).host;
+  const { inflated_bytes_max } = limits;
+  const pool = openPool(base.origin, limits);
   return {
     name: options.name,
     simulated: options.simulated ?? false,
     async send(request, signal) {
-      if (signal.aborted) throw new UpstreamFailure("connect", "The call was given up before it was sent.");
-      const headers = requestHeaders(request, options);
-      const { inflated_bytes_max } = limits;
-      return dispatch(
-        { pool, path: `${base.path}${options.pathOf(request)}`, headers, body: request.body, inflated_bytes_max },
-        signal,
-      );
+      if (signal.aborted) throw abortedFailure(false);
+      const text = requestText(request, options, { host, path: base.path });
+      return dispatch(pool, { request: text, payload: request.body, inflated_bytes_max }, signal);
     },
     unbilled: options.unbilled,
     headers_allowed: options.headers_allowed,
     ...(options.quirks === undefined ? {} : { quirks: options.quirks }),
     trusts_cost: options.trusts_cost ?? false,
     needs_credentials: options.needs_credentials ?? false,
-    close: () => pool.destroy(),
+    close: async () => pool.close(),
   };
 }
