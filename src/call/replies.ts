@@ -206,8 +206,25 @@ function openShelf(of: { bounds: () => ContentBounds; now: () => number }) {
   };
 }
 
-/** The first entry of the log that is not older than `since`, by halving; entries are in the order of their time. */
+/** Entries that are looked at before the first one that seems young enough: a clock may have been set back for so long. */
+const LOOKED_BACK = 10_000;
+
+/** From where the log is to be read for all entries that are not older than `since`. */
 async function firstSince(ledger: CallNeeds["ledger"], since: number): Promise<number> {
+  let first = await firstInOrder(ledger, since);
+  for (let found = first; ; first = found) {
+    for await (const entry of ledger.read(Math.max(1, first - LOOKED_BACK))) {
+      if (entry.seq >= first) break;
+      if (entry.at < since) continue;
+      found = entry.seq;
+      break;
+    }
+    if (found === first) return first;
+  }
+}
+
+/** The first entry that is not older than `since`, by halving, as if entries were in the order of their time. */
+async function firstInOrder(ledger: CallNeeds["ledger"], since: number): Promise<number> {
   let low = 1;
   let high = ledger.state().seq + 1;
   while (low < high) {

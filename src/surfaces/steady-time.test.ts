@@ -110,6 +110,18 @@ test("a jump is believed once it has kept step for an hour; another one in betwe
   expect(warnings.length).toBeLessThanOrEqual(2);
 });
 
+test("an hour asleep is none in which a jump was seen to stand", () => {
+  const { now, set, sleep, wall, pass } = opened();
+  set(40 * HOUR);
+  pass(2_000, { step: 1_000 });
+  sleep(9 * HOUR);
+  // Boot time is asked once a second at most.
+  pass(1_000, { step: 1_000 });
+  expect(now()).toBe(wall() - 40 * HOUR);
+  pass(61 * MINUTE);
+  expect(now()).toBe(wall());
+});
+
 test("sleep is confirmed where the system tells its boot time, also when the clock jumps besides; elsewhere it is held back", () => {
   const told = opened();
   told.sleep(8 * HOUR);

@@ -15,7 +15,7 @@ export interface Machine {
 
 /** Steps of less are followed: the corrections of NTP, a leap second. */
 const STEP_MAX_MS = 60_000;
-/** A wall clock that kept step for so long after a jump is believed. */
+/** A wall clock that kept step for so long after a jump is believed; monotonic, so that somebody can have read the warning. */
 const BELIEVED_AFTER_MS = 3_600_000;
 /** While a jump is held back, boot time is asked no more often than this: it is a file to read. */
 const ASKED_EVERY_MS = 1_000;
@@ -63,13 +63,14 @@ export function openSteadyTime(machine: Machine, tell?: (line: string) => void):
     const wall = machine.wall();
     const passed = passedBy(wall);
     const offset = wall - passed;
+    const awake = passed - asleep;
     if (Math.abs(offset - kept) > STEP_MAX_MS) {
       kept = offset;
-      keptSince = passed;
-    } else if (passed - keptSince >= BELIEVED_AFTER_MS) {
+      keptSince = awake;
+    } else if (awake - keptSince >= BELIEVED_AFTER_MS) {
       believed = offset;
       kept = offset;
-      keptSince = passed;
+      keptSince = awake;
     }
     if (offset - believed <= STEP_MAX_MS) {
       followed = offset;

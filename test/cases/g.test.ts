@@ -13,6 +13,7 @@ import { openWindows, type WindowReader } from "../../src/accounting/units/windo
 import type { Clock } from "../../src/call/needs.js";
 import { openReplies } from "../../src/call/replies.js";
 import { openJournal } from "../../src/stores/journal.js";
+import type { LogLine } from "../../src/stores/log-writer.js";
 import { openMemory } from "../../src/stores/memory/open-memory.js";
 import { openSqlite } from "../../src/stores/sqlite/open-sqlite.js";
 import { openSteadyTime } from "../../src/surfaces/steady-time.js";
@@ -194,6 +195,27 @@ test("G8: a clock that is set ahead by days frees no Idempotency-Key, and after 
   set(-40 * DAY_MS);
   pass(23 * HOUR_MS + 60_000);
   expect(replies.begin({ ...mark, call_id: "next day" }).kind).toBe("mine");
+  replies.close();
+  await ledger.close();
+});
+
+test("G8: a clock that was set back for a while lets no restart forget a key of the day", async () => {
+  const { clock, pass, set } = settableMachine(NOON);
+  const lines: LogLine[] = [];
+  const mark = { key: "k", body: "b" };
+  const first = await openMemory({ clock, lines });
+  await first.apply([hold("paid", ONE, { idempotency: mark }), post("paid", { input: 100, output: 0 })]);
+  set(-40 * DAY_MS);
+  for (let index = 0; index < 100; index++) {
+    pass(1_000);
+    await first.apply([hold(`then${index}`, ONE)]);
+  }
+  set(40 * DAY_MS);
+  await first.close();
+  const ledger = await openMemory({ clock, lines });
+  const replies = openReplies({ ledger, clock });
+  await replies.load();
+  expect(() => replies.begin({ ...mark, call_id: "again" })).toThrow(expect.objectContaining({ code: "reply_expired" }));
   replies.close();
   await ledger.close();
 });

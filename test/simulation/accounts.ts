@@ -96,7 +96,7 @@ export class AccountBooks {
     if (budget.removed || (match.team !== undefined && match.team !== call.team)) return null;
     const group: string[] = [];
     for (const by of per) {
-      const value = call[by as "agent" | "team" | "task"];
+      const value = call[by as "agent" | "team" | "task" | "key"];
       if (value === undefined) return null;
       group.push(value);
     }

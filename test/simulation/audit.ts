@@ -14,17 +14,35 @@ function isExplained({ reason, attempt_id }: AttemptBook, { script }: Dispatch, 
   return `${attempt_id} is presumed for ${reason}, which did not happen.`;
 }
 
-/** Tokens on their way are the only ones that nobody can have covered: a whole reply has none. */
-function inFlight({ script, inFlight }: Dispatch): bigint {
+/**
+ * What may be billed beyond what is counted where no usage was read, in nano-dollars: output on its way when nobody read on,
+ * with the event that crossed the boundary where the stream was cut for it (U3); output beyond the cap (U1); input beyond
+ * what was held for it (U2). A whole reply, or one that came to its end, has nothing on its way.
+ */
+function unseenAtMost({ outcome, state, input }: AttemptBook, dispatch: Dispatch): bigint {
+  const { script, produced, inFlight, crossing } = dispatch;
+  if (!script.bills) return 0n;
   const streams = (script.headers["content-type"] ?? "").startsWith("text/event-stream");
-  return streams && script.bills ? billOf(script.model, { fresh: 0, cached: 0, output: inFlight }) : 0n;
+  const onItsWay = streams && (state === "presumed" || outcome === "cut" || outcome === "aborted") ? inFlight : 0;
+  const crossed = streams && outcome === "cut" ? crossing : 0;
+  const beyondCap = script.cap_ignored ? Math.max(0, produced - script.cap) : 0;
+  const beyondInput = script.surprising ? Math.max(0, script.fresh + script.cached - input) : 0;
+  const output = Math.min(produced, onItsWay + crossed + beyondCap);
+  return billOf(script.model, { fresh: beyondInput, cached: 0, output });
 }
 
 /** A bill beyond the hold has the cause that is named for it, or the hold was not what it must be. */
-function causeMissing({ attempt_id, overrun, evidence }: AttemptBook, { script }: Dispatch): string | null {
-  if (evidence !== "provider" || overrun === null || overrun === "U3") return null;
-  const happened = overrun === "U1" ? script.cap_ignored : overrun === "U2" && script.surprising;
-  return happened ? null : `I2: ${attempt_id} cost more than its hold; ${overrun} is named for it and did not happen.`;
+function causeMissing({ attempt_id, overrun, outcome }: AttemptBook, { script }: Dispatch): string | null {
+  if (overrun === null) return null;
+  const streamed = (script.headers["content-type"] ?? "").startsWith("text/event-stream");
+  const happened: Readonly<Record<string, boolean>> = {
+    U1: script.cap_ignored,
+    U2: script.surprising,
+    // On its way when the stream was cut or left; or all of it, where a stream was asked for and none came.
+    U3: outcome === "cut" || outcome === "aborted" || (script.stream && !streamed),
+  };
+  if (happened[overrun] === true) return null;
+  return `I2: ${attempt_id} cost more than its hold; ${overrun} is named for it and did not happen.`;
 }
 
 /** What is wrong with how one request was settled, or null. */
@@ -40,38 +58,44 @@ function problemOf(attempt: AttemptBook | undefined, dispatch: Dispatch, died: b
     if (why !== null) return why;
   } else {
     if (outcome === "resolved") return nano === charge ? null : `${attempt_id} was resolved at ${nano}, billed at ${charge}.`;
+    const unnamed = causeMissing(attempt, dispatch);
+    if (unnamed !== null) return unnamed;
     // Whoever leaves or is cut may do so before the usage is read; whatever was read as the bill is the bill.
     // A model without a price is only admitted where no hard budget is, and then counted as the dearest there is.
     const exact = script.model !== "mystery" || nano < charge;
-    const unnamed = causeMissing(attempt, dispatch);
-    if (unnamed !== null) return unnamed;
     const final = evidence === "provider" || (told && outcome !== "aborted" && outcome !== "cut");
     if (final && told)
       return nano === charge || !exact
         ? null
         : `${attempt_id} told its bill of ${charge} and is posted at ${nano} (${evidence}).`;
   }
-  // Nobody can know of input beyond every estimate, or of output beyond the cap, that no usage ever told.
-  if (script.surprising || script.cap_ignored) return null;
-  // At a cut the boundary was crossed by the meter, which is within a tenth of the truth (U3).
-  const metered = attempt.outcome === "cut" ? nano / 10n : 0n;
-  return nano + metered + inFlight(dispatch) >= charge
+  const unseen = unseenAtMost(attempt, dispatch);
+  return nano + unseen >= charge
     ? null
-    : `${attempt_id} is ${state} at ${nano} (${evidence ?? attempt.reason}), billed at ${charge}.`;
+    : `${attempt_id} is ${state} at ${nano} (${evidence ?? attempt.reason}, ${outcome}), billed at ${charge}, of which ${unseen} can have been unseen.`;
 }
 
 export interface Audited {
   readonly calls: readonly ClientCall[];
   readonly remotes: ReadonlyMap<string, RemoteAttempt>;
   readonly books: Books;
-  /** Did the wall clock stay within a day? Keys are remembered for one. */
-  readonly keysKept: boolean;
   /** Did this process die? */
   readonly died: (owner: number) => boolean;
 }
 
+/** What the provider charges for an attempt that nobody works on any more. */
+export function chargedFor(attempt_id: string, { calls, remotes }: Pick<Audited, "calls" | "remotes">): bigint {
+  const remote = remotes.get(attempt_id);
+  if (remote !== undefined) return remote.bill;
+  for (const { dispatches } of calls) {
+    const dispatch = dispatches.find((one) => one.attempt_id === attempt_id);
+    if (dispatch !== undefined) return chargeFor(dispatch);
+  }
+  return 0n;
+}
+
 /** The first thing that is wrong between bill and ledger, or null. */
-export function auditBill({ calls, remotes, books, keysKept, died }: Audited): string | null {
+export function auditBill({ calls, remotes, books, died }: Audited): string | null {
   for (const call of calls) {
     for (const dispatch of call.dispatches) {
       const problem = problemOf(books.attempts.get(dispatch.attempt_id), dispatch, died(call.owner));
@@ -86,17 +110,23 @@ export function auditBill({ calls, remotes, books, keysKept, died }: Audited): s
     const beyondHold = attempt.state === "presumed" && covered < bill;
     if (covered < bill && !beyondHold) return `${attempt_id} is ${attempt.state} at ${covered}, billed at ${bill}.`;
   }
-  return keysKept ? twiceUnderOneKey(calls) : null;
+  return twiceUnderOneKey(calls, books);
 }
 
-/** One Idempotency-Key is billed once. */
-function twiceUnderOneKey(calls: readonly ClientCall[]): string | null {
-  const billed = new Map<string, string>();
+/** Keys are remembered for a day of the ledger's time. */
+const REMEMBERED_MS = 24 * 3_600_000;
+
+/** One Idempotency-Key is billed once within a day. */
+function twiceUnderOneKey(calls: readonly ClientCall[], books: Books): string | null {
+  const billed = new Map<string, { call_id: string; at: number }>();
   for (const { idempotency, call_id, dispatches } of calls) {
-    if (idempotency === null || !dispatches.some((dispatch) => chargeFor(dispatch) > 0n)) continue;
+    const paid = dispatches.find((dispatch) => chargeFor(dispatch) > 0n);
+    if (idempotency === null || paid === undefined) continue;
+    const at = books.attempts.get(paid.attempt_id)?.at ?? 0;
     const before = billed.get(idempotency);
-    if (before !== undefined) return `The key ${idempotency} was billed for ${before} and again for ${call_id}.`;
-    billed.set(idempotency, call_id);
+    if (before !== undefined && at - before.at < REMEMBERED_MS)
+      return `The key ${idempotency} was billed for ${before.call_id} and ${at - before.at} ms later again for ${call_id}.`;
+    billed.set(idempotency, { call_id, at });
   }
   return null;
 }

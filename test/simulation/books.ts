@@ -12,6 +12,10 @@ import { type Counts, chargeOf, wantOf } from "./amounts.js";
 export interface AttemptBook {
   readonly attempt_id: string;
   readonly call_id: string;
+  /** When it was held. */
+  readonly at: number;
+  /** Input tokens that are held. */
+  input: number;
   /** Held by a program that asks the ledger itself, without the road. */
   readonly remote: boolean;
   readonly postings: Map<string, bigint>;
@@ -38,6 +42,8 @@ export class Books {
   readonly attempts = new Map<string, AttemptBook>();
   readonly book: AccountBooks;
   seq = 0;
+  /** What entries have touched since the last comparison. */
+  private readonly touched = { accounts: new Set<string>(), attempts: new Set<string>() };
   private owed: Owed | null = null;
 
   constructor(private readonly fail: (message: string) => void) {
@@ -47,6 +53,7 @@ export class Books {
   take(entry: Entry): void {
     if (entry.seq !== this.seq + 1) this.fail(`Entry ${entry.seq} follows entry ${this.seq}.`);
     this.seq = entry.seq;
+    if ("attempt_id" in entry) this.touched.attempts.add(entry.attempt_id);
     const due = this.owed;
     this.owed = null;
     if (due !== null && (entry.type !== "call.overrun" || entry.attempt_id !== due.attempt.attempt_id)) {
@@ -68,6 +75,7 @@ export class Books {
   }
 
   private account(id: string): AccountBook {
+    this.touched.accounts.add(id);
     const account = this.book.accounts.get(id);
     if (account !== undefined) return account;
     this.fail(`I5: the account ${id} was never opened.`);
@@ -112,6 +120,8 @@ export class Books {
     const attempt: AttemptBook = {
       attempt_id,
       call_id,
+      at,
+      input: ceiling.input_tokens,
       remote: entry.provider === "remote",
       postings: new Map(),
       nano: BigInt(ceiling.nano),
@@ -140,6 +150,7 @@ export class Books {
     }
     this.setAside(attempt, postings, { ceiling, requests: 0n, at });
     attempt.nano += BigInt(ceiling.nano);
+    attempt.input += ceiling.input_tokens;
   }
 
   /** The attempt that an entry settles, which must be open, with what it held given back. */
@@ -166,7 +177,9 @@ export class Books {
     const more = new Map<string, bigint>();
     for (const [id, held] of attempt.postings) {
       const account = this.account(id);
-      const charge = entry.evidence === "presumed" ? held : chargeOf(account.opening, entry.usage as Counts, nano);
+      // Presumed is what is held; or, where the hold was only a slice of what may be billed, the usage that is told.
+      const atHeld = entry.evidence === "presumed" && nano === attempt.nano;
+      const charge = atHeld ? held : chargeOf(account.opening, entry.usage as Counts, nano);
       if (told.get(id) !== charge) this.fail(`I5: the post of ${entry.attempt_id} has ${told.get(id)} on ${id}, not ${charge}.`);
       account.used += charge;
       if (charge > held) more.set(id, charge - held);
@@ -218,10 +231,38 @@ export class Books {
     }
   }
 
+  /** I1, I9: no account that was touched may be what it must not be, at any instant. */
+  checkServed(state: State, touched: Iterable<string>, now: number): void {
+    for (const id of touched) {
+      const account = state.accounts.get(id);
+      if (account === undefined) continue;
+      const { used, held, presumed, overrun } = account;
+      if (held < presumed || presumed < 0n || used < 0n)
+        this.fail(`I9: ${id} has ${used} used, ${held} held, ${presumed} presumed.`);
+      // What waits for the disk is in the state already; the books hear of it with the next batch.
+      const most = this.seq === state.seq ? this.book.bound(id, now) : null;
+      if (most !== null && used + held > most + overrun)
+        this.fail(`I1: ${id} has ${used} + ${held} beyond ${most} + ${overrun}.`);
+    }
+  }
+
+  /** Is the state that is served what these books say, in all that was touched since the last time? */
+  compareTouched(state: State): void {
+    const { accounts, attempts } = this.touched;
+    this.compareAll(state, {
+      accounts: [...accounts].map((id) => this.book.accounts.get(id)).filter((account) => account !== undefined),
+      attempts: [...attempts].map((id) => this.attempts.get(id)).filter((attempt) => attempt !== undefined),
+    });
+  }
+
   /** Is the state that is served what these books say? */
   compare(state: State): void {
+    this.compareAll(state, { accounts: this.book.accounts.values(), attempts: this.attempts.values() });
+  }
+
+  private compareAll(state: State, of: { accounts: Iterable<AccountBook>; attempts: Iterable<AttemptBook> }): void {
     if (state.seq !== this.seq) this.fail(`I5: the state stands at entry ${state.seq}, the log at ${this.seq}.`);
-    for (const { opening, used, held, presumed, overrun } of this.book.accounts.values()) {
+    for (const { opening, used, held, presumed, overrun } of of.accounts) {
       const served = state.accounts.get(opening.id);
       if (served === undefined) {
         if (held !== 0n || this.book.accounts.size <= KEPT_WINDOWS) this.fail(`I5: the account ${opening.id} is gone.`);
@@ -230,10 +271,12 @@ export class Books {
         this.fail(`I5: ${opening.id} has ${says}; the log says ${used}, ${held}, ${presumed}, ${overrun}.`);
       }
     }
-    for (const attempt of this.attempts.values()) {
+    for (const attempt of of.attempts) {
       const hold = state.holds.get(attempt.attempt_id)?.state ?? "settled";
       const expected = attempt.state === "pending" || attempt.state === "presumed" ? attempt.state : "settled";
       if (hold !== expected) this.fail(`I4: ${attempt.attempt_id} is served as ${hold}; the log says ${attempt.state}.`);
     }
+    this.touched.accounts.clear();
+    this.touched.attempts.clear();
   }
 }

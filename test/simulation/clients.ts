@@ -1,16 +1,21 @@
 /** Clients of the road: they call, read at their own pace, come again with the same key, and leave when they like. */
+
+import { openCallSignal } from "../../src/call/call-signal.js";
 import type { KeyIdentity } from "../../src/call/identify.js";
+import type { RequestTarget } from "../../src/call/message.js";
 import type { Candidate } from "../../src/call/needs.js";
 import type { CallReply } from "../../src/call/reply.js";
-import { openAiChat } from "../../src/providers/openai/wire.js";
 import type { Process } from "./process.js";
 import { type Calling, type Dispatch, type ProviderOptions, upstreamFor } from "./provider.js";
 import type { Random } from "./random.js";
 import { later } from "./scheduler.js";
 import type { Swarm } from "./swarm.js";
+import type { Wire } from "./wires.js";
 
 /** One call of a client. */
 export interface ClientCall extends Calling {
+  /** Name of the wire format. */
+  readonly format: string;
   readonly owner: number;
   readonly dispatches: Dispatch[];
   readonly idempotency: string | null;
@@ -20,7 +25,9 @@ export interface ClientCall extends Calling {
 
 /** What a client sends. */
 interface Wanted {
+  readonly wire: Wire;
   readonly body: Uint8Array;
+  readonly target?: RequestTarget;
   readonly models: readonly string[];
   readonly headers: Readonly<Record<string, string>>;
   readonly key: KeyIdentity;
@@ -36,8 +43,13 @@ interface Reading {
 }
 
 const FILLER = "Tell me more about the time when the people came home. ".repeat(60);
-const MODELS = ["gpt-4o", "gpt-4o", "gpt-4o-mini", "gpt-4o", "mystery"];
-const TEAMS = ["red", "blue"] as const;
+/** Three teams; one of them has two keys. */
+const KEYS: readonly KeyIdentity[] = [
+  { name: "red", team: "red", trusts_attribution: true },
+  { name: "blue", team: "blue", trusts_attribution: true },
+  { name: "blue-nightly", team: "blue", trusts_attribution: true },
+  { name: "green", team: "green", trusts_attribution: true },
+];
 
 export interface Clients {
   /** Begins a call with a process; resolves when the client is done with it. */
@@ -56,21 +68,26 @@ export interface ClientsOptions {
 }
 
 function drawWanted(random: Random, swarm: Swarm): Wanted {
-  const model = random.pick(MODELS);
-  const cap = random.chance(0.5) ? { max_tokens: random.between(1, 4_000) } : {};
-  const stream = random.chance(0.6)
-    ? { stream: true, ...(random.chance(0.5) ? { stream_options: { include_usage: true } } : {}) }
-    : {};
-  const content = FILLER.slice(0, random.pick([40, 200, 600, 3_000]));
-  const body = Buffer.from(JSON.stringify({ model, ...cap, ...stream, messages: [{ role: "user", content }] }));
+  const wire = random.pick(swarm.wires);
+  const [model, fallback] = random.pick(wire.models);
+  const question = {
+    model,
+    stream: random.chance(0.6),
+    cap: random.chance(0.5) ? random.between(1, 4_000) : null,
+    content: FILLER.slice(0, random.pick([40, 200, 600, 3_000])),
+    wants_usage: random.chance(0.5),
+  };
+  const { body: asked, target } = wire.ask(question);
+  const body = Buffer.from(JSON.stringify(asked));
   const headers: Record<string, string> = { "x-bursar-agent": random.pick(swarm.agents) };
   if (random.chance(0.5)) headers["x-bursar-task"] = `t${random.between(1, 4)}`;
-  const team = random.pick(TEAMS);
   return {
+    wire,
     body,
-    models: model !== "gpt-4o-mini" && random.chance(0.3) ? [model, "gpt-4o-mini"] : [model],
+    ...(target === undefined ? {} : { target }),
+    models: random.chance(swarm.fallbacks) ? [model, fallback] : [model],
     headers,
-    key: { name: team, team, trusts_attribution: true },
+    key: random.pick(KEYS),
     estimated: Math.ceil(body.byteLength / 4),
   };
 }
@@ -96,11 +113,13 @@ export function openClients(options: ClientsOptions): Clients {
 
   function candidatesFor(call: ClientCall, wanted: Wanted, process: Process): readonly Candidate[] {
     const at = options.wall();
+    const { wire } = wanted;
     return wanted.models.map((model) => {
-      const price = process.prices.resolve({ provider: "openai", model, at });
-      const canonical = price?.model ?? `openai/${model}`;
-      const upstream = upstreamFor(provider, call, { owner: process.owner, model });
-      return { upstream, provider: "openai", model, canonical, price, dearest: process.prices.dearest("openai", at) };
+      const price = process.prices.resolve({ provider: wire.provider, model, at });
+      const canonical = price?.model ?? `${wire.provider}/${model}`;
+      const upstream = upstreamFor(provider, call, { owner: process.owner, model, wire });
+      const dearest = process.prices.dearest(wire.provider, at);
+      return { upstream, provider: wire.provider, model, canonical, price, dearest };
     });
   }
 
@@ -115,6 +134,7 @@ export function openClients(options: ClientsOptions): Clients {
       }
       const next = await iterator.next();
       if (next.done === true) return;
+      provider.operations.read += 1;
       if (how.pauseMs > 0) await later(scheduler, process.owner, how.pauseMs);
     }
   }
@@ -134,24 +154,33 @@ export function openClients(options: ClientsOptions): Clients {
       const { wanted, idempotency } = wantedNow();
       const how = drawReading(random, swarm.leaves);
       const { estimated } = wanted;
-      const call: ClientCall = { call_id: "", estimated, dispatches: [], owner: process.owner, idempotency, over: false };
+      const format = wanted.wire.dialect.name;
+      const { owner } = process;
+      const call: ClientCall = { call_id: "", format, estimated, dispatches: [], owner, idempotency, over: false };
       calls.push(call);
-      const client = new AbortController();
-      if (how.abortsAtMs !== null) scheduler.after(how.abortsAtMs, process.owner, () => client.abort());
+      provider.operations.ask += 1;
+      const client = openCallSignal();
+      const leave = (): void => {
+        provider.operations.fault += 1;
+        client.abort();
+      };
+      if (how.abortsAtMs !== null) scheduler.after(how.abortsAtMs, process.owner, leave);
       const keyed: Record<string, string> =
         idempotency === null ? {} : { "idempotency-key": idempotency.slice(idempotency.indexOf("/") + 1) };
       options.naming(call);
       const reply = await process.road.run({
-        dialect: openAiChat,
+        dialect: wanted.wire.dialect,
+        ...(wanted.target === undefined ? {} : { target: wanted.target }),
         query: "",
         body: wanted.body,
         headers: { ...wanted.headers, ...keyed },
         key: wanted.key,
         catalog: { candidates: () => candidatesFor(call, wanted, process) },
-        signal: client.signal,
+        signal: client,
       });
       options.onReply(call, reply);
-      if (reply.kind === "stream") await read(process, reply.body, how, () => client.abort());
+      if (reply.kind === "stream") await read(process, reply.body, how, leave);
+      else provider.operations.read += 1;
       call.over = true;
     },
   };

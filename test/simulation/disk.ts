@@ -7,14 +7,13 @@ import { apply } from "../../src/accounting/ledger/apply.js";
 import { emptyState, nothingTouched } from "../../src/accounting/ledger/empty-state.js";
 import type { Entry } from "../../src/accounting/ledger/entry.js";
 import type { Hold, Resolution, State, Touched } from "../../src/accounting/ledger/state.js";
+import { openVerifier } from "../../src/accounting/ledger/verify.js";
 import type { Persistence } from "../../src/stores/journal.js";
-import type { LogLine } from "../../src/stores/log-writer.js";
+import type { Operations } from "./operations.js";
 import type { Random } from "./random.js";
 import { later, type Scheduler } from "./scheduler.js";
 
-export const NO_HASH = "0".repeat(64);
-
-export function sha256(text: string): string {
+function sha256(text: string): string {
   return digest("sha256", text);
 }
 
@@ -27,13 +26,11 @@ export interface DiskFaults {
   readonly forgetful: boolean;
 }
 
-/** One stored line. */
+/** One stored line, and the entry that is read from its text. */
 export interface Stored {
   readonly seq: number;
   readonly json: string;
-  readonly hash: string;
-  readonly call_id: string | null;
-  readonly attempt_id: string | null;
+  readonly entry: Entry;
 }
 
 /** What one process sees of the disk. */
@@ -44,27 +41,31 @@ export interface OpenDisk extends Persistence {
 export interface SimulatedDisk {
   /** What is on the platter, in order. */
   readonly lines: readonly Stored[];
-  readonly hash: string;
   /** Attempts whose hold is on the platter. */
   readonly held: ReadonlySet<string>;
   /** Opens it for a process; drops a tail that is not whole. Throws where anything else is not what was written. */
   open(owner: number): OpenDisk;
-  /** The process that wrote is gone: decides what became of what was not synced. */
-  crash(): void;
+  /** The process that wrote is gone: decides what became of what was not synced. False where some of it is lost. */
+  crash(): boolean;
   heal(): void;
+  /** The verifier that ships must find nothing on the platter either. */
+  verify(): void;
+  /** SHA-256 of all that is on the platter. */
+  hash(): string;
 }
 
 export interface DiskOptions {
   readonly scheduler: Scheduler;
   readonly random: Random;
   readonly faults: DiskFaults;
-  /** Each batch as it is handed over, before anything of it is written. */
-  readonly onAppend: (lines: readonly LogLine[]) => void;
+  readonly operations: Operations;
+  /** Each batch, read from its text, before anything of it is on the platter. */
+  readonly onAppend: (lines: readonly Stored[]) => void;
   readonly fail: (message: string) => void;
 }
 
 /** A frame as it stands on the platter: its checksum, then one line a row. */
-function frameOf(lines: readonly LogLine[]): string {
+function frameOf(lines: readonly Stored[]): string {
   const body = lines.map((line) => line.json).join("\n");
   return `${sha256(body)}\n${body}`;
 }
@@ -78,38 +79,46 @@ function isWhole(text: string): boolean {
 class Disk implements SimulatedDisk {
   lines: Stored[] = [];
   readonly held = new Set<string>();
-  private cached: readonly LogLine[] | null = null;
+  private readonly byAttempt = new Map<string, Entry[]>();
+  private cached: readonly Stored[] | null = null;
   private faults: DiskFaults;
 
   constructor(private readonly options: DiskOptions) {
     this.faults = options.faults;
   }
 
-  get hash(): string {
-    return this.lines.at(-1)?.hash ?? NO_HASH;
-  }
-
-  private keep(batch: readonly LogLine[]): void {
-    for (const { seq, json, call_id, attempt_id, type } of batch) {
-      const previous = this.lines.at(-1);
-      if (seq !== (previous?.seq ?? 0) + 1) this.options.fail(`Entry ${seq} is written after entry ${previous?.seq ?? 0}.`);
-      this.lines.push({ seq, json, call_id, attempt_id, hash: sha256(`${this.hash}\n${json}`) });
-      if (type === "call.held" && attempt_id !== null) this.held.add(attempt_id);
+  private keep(batch: readonly Stored[]): void {
+    for (const line of batch) {
+      const { seq, entry } = line;
+      const before = this.lines.length;
+      if (seq !== before + 1) this.options.fail(`Entry ${seq} is written after entry ${before}.`);
+      this.lines.push(line);
+      if (entry.type === "call.held") this.held.add(entry.attempt_id);
+      if (!("attempt_id" in entry)) continue;
+      const known = this.byAttempt.get(entry.attempt_id);
+      if (known === undefined) this.byAttempt.set(entry.attempt_id, [entry]);
+      else known.push(entry);
     }
   }
 
   private openAppend(owner: number): Persistence["append"] {
-    const { scheduler, random, fail, onAppend } = this.options;
+    const { scheduler, random, fail, onAppend, operations } = this.options;
     let broken = false;
     let writing = false;
-    return async (batch) => {
+    return async (lines) => {
       if (broken) fail("The log is written again after a write of it failed.");
       if (writing) fail("Two batches are written at once.");
+      const batch = lines.map(({ seq, json }) => ({ seq, json, entry: JSON.parse(json) as Entry }));
       onAppend(batch);
       writing = true;
       this.cached = batch;
-      await later(scheduler, owner, random.chance(this.faults.slow) ? random.between(20, 3_000) : random.next() * 2);
+      operations.disk += 1;
+      const slow = random.chance(this.faults.slow);
+      if (slow) operations.fault += 1;
+      await later(scheduler, owner, slow ? random.between(20, 3_000) : random.next() * 2);
+      operations.disk += 1;
       if (random.chance(this.faults.sync_fails)) {
+        operations.fault += 1;
         broken = true;
         throw new Error("EIO: i/o error, fsync");
       }
@@ -119,59 +128,73 @@ class Disk implements SimulatedDisk {
     };
   }
 
-  /** The state that the lines say; each must follow from the one before it. */
+  /** The state that the lines say. */
   private load(): State {
-    let hash = NO_HASH;
     const loaded = emptyState();
-    for (const line of this.lines) {
-      hash = sha256(`${hash}\n${line.json}`);
-      if (hash !== line.hash) this.options.fail(`Entry ${line.seq} does not follow from the one before it.`);
-      apply(loaded, JSON.parse(line.json) as Entry);
-    }
+    for (const { entry } of this.lines) apply(loaded, entry);
     if (this.faults.forgetful) loaded.resolutions.clear();
     return loaded;
   }
 
   private outcomeOf(attemptId: string): Resolution | Hold | null {
     const state = emptyState();
-    for (const line of this.lines) if (line.attempt_id === attemptId) apply(state, JSON.parse(line.json) as Entry);
+    for (const entry of this.byAttempt.get(attemptId) ?? []) apply(state, entry);
     return state.resolutions.get(attemptId) ?? state.holds.get(attemptId) ?? null;
   }
 
   open(owner: number): OpenDisk {
-    const { scheduler, random } = this.options;
+    const { scheduler, random, operations } = this.options;
     const { lines } = this;
+    operations.disk += 1;
     return {
       loaded: this.load(),
       touched: nothingTouched(),
       append: this.openAppend(owner),
       async *read(fromSeq) {
-        for (let index = Math.max(0, fromSeq - 1); index < lines.length; index++) {
-          yield JSON.parse((lines[index] as Stored).json) as Entry;
-        }
+        operations.disk += 1;
+        for (let index = Math.max(0, fromSeq - 1); index < lines.length; index++) yield (lines[index] as Stored).entry;
       },
       async readCall(callId) {
-        return lines.filter((line) => line.call_id === callId).map((line) => JSON.parse(line.json) as Entry);
+        return lines.map(({ entry }) => entry).filter((entry) => "call_id" in entry && entry.call_id === callId);
       },
       find: async (attemptId) => {
+        operations.disk += 1;
         await later(scheduler, owner, random.next() * 5);
         return this.outcomeOf(attemptId);
       },
       admissionOpen: () => {
         const { full } = this.faults;
-        return full === 0 || Math.floor(scheduler.now / 2_000) % Math.round(1 / full) !== 0;
+        const open = full === 0 || Math.floor(scheduler.now / 2_000) % Math.round(1 / full) !== 0;
+        if (!open) operations.fault += 1;
+        return open;
       },
       async close() {},
     };
   }
 
-  crash(): void {
-    const { random } = this.options;
+  crash(): boolean {
+    const { random, operations } = this.options;
     const batch = this.cached;
     this.cached = null;
-    if (batch === null || random.chance(0.4)) return;
+    if (batch === null) return true;
+    if (random.chance(0.4)) return false;
+    const damaged = random.chance(0.6);
+    if (damaged) operations.fault += 1;
     const frame = frameOf(batch);
-    if (isWhole(random.chance(0.6) ? torn(frame, random) : frame)) this.keep(batch);
+    if (!isWhole(damaged ? torn(frame, random) : frame)) return false;
+    this.keep(batch);
+    return true;
+  }
+
+  verify(): void {
+    const verifier = openVerifier({ sha256 });
+    for (const { seq, json } of this.lines) verifier.check({ seq, json, hash: null });
+    const [first] = verifier.finish().violations;
+    if (first !== undefined) this.options.fail(`verify: ${first.rule} at entry ${first.seq}: ${first.message}`);
+  }
+
+  hash(): string {
+    return sha256(this.lines.map(({ json }) => json).join("\n"));
   }
 
   heal(): void {

@@ -56,6 +56,18 @@ export const MUTANTS: readonly Mutant[] = [
     to: 'const at = now;\n  if (window.kind === "lifetime")',
   },
   {
+    name: "a jump ahead is believed",
+    file: "src/surfaces/steady-time.ts",
+    from: "return steady;",
+    to: "return wall;",
+  },
+  {
+    name: "a day of the wall clock frees a key",
+    file: "src/call/replies.ts",
+    from: "isLive(known, now) || now - known.at < REMEMBERED_MS)",
+    to: "isLive(known, now))",
+  },
+  {
     // What a key or a name stands for is a budget to the ledger; here it is one that is taken away.
     name: "refund on key delete",
     file: "src/accounting/ledger/apply.ts",
@@ -74,8 +86,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "retry reuses hold",
     file: "src/call/send.ts",
-    from: "reply = await of.candidate.upstream.send(upstreamRequest(call, attempt), abort.signal);",
-    to: `const send = () => of.candidate.upstream.send(upstreamRequest(call, attempt), abort.signal);
+    from: "reply = await of.candidate.upstream.send(upstreamRequest(call, attempt), abort);",
+    to: `const send = () => of.candidate.upstream.send(upstreamRequest(call, attempt), abort);
       reply = await send().catch(send);`,
   },
   {

@@ -1,6 +1,7 @@
 /** An operator: raises and lowers limits, takes budgets away and brings them back, and settles what nobody knows. */
 import type { LedgerCommand, LedgerResult } from "../../src/accounting/ledger/command.js";
 import type { Books } from "./books.js";
+import type { Operations } from "./operations.js";
 import type { Random } from "./random.js";
 import type { Swarm } from "./swarm.js";
 
@@ -11,6 +12,7 @@ export interface OperatorOptions {
   readonly books: () => Books;
   readonly chargeOf: (attemptId: string) => bigint;
   readonly wall: () => number;
+  readonly operations: Operations;
 }
 
 export interface Operator {
@@ -28,6 +30,7 @@ export function openOperator(options: OperatorOptions): Operator {
   }
 
   async function resolve(attempt_id: string): Promise<void> {
+    options.operations.operator += 1;
     const nano = chargeOf(attempt_id);
     const counts = { input_fresh: Number(nano % 5_000n), output_text: 0, requests: 1 };
     const by = { actor: "operator", reason: "the provider's invoice" };
@@ -50,6 +53,7 @@ export function openOperator(options: OperatorOptions): Operator {
 
   return {
     async act() {
+      options.operations.operator += 1;
       if (random.chance(0.3)) return declare();
       const [some] = presumed();
       if (some !== undefined && random.chance(0.5)) {

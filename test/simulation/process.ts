@@ -7,8 +7,9 @@ import type { CallLimits, CallNeeds, CallObserved, Clock, Ledger } from "../../s
 import { openReplies } from "../../src/call/replies.js";
 import { openRoad, type Road } from "../../src/call/run-call.js";
 import { type OpenLedger, openJournal } from "../../src/stores/journal.js";
+import { openSteadyTime } from "../../src/surfaces/steady-time.js";
 import type { OpenDisk, SimulatedDisk } from "./disk.js";
-import type { Random } from "./random.js";
+import type { Operations } from "./operations.js";
 import type { Scheduler } from "./scheduler.js";
 
 export interface Process {
@@ -16,6 +17,7 @@ export interface Process {
   readonly ledger: OpenLedger;
   /** The ledger as the road and other programs reach it. */
   readonly door: Ledger;
+  readonly clock: Clock;
   readonly road: Road;
   readonly disk: OpenDisk;
   readonly prices: PriceBook;
@@ -24,9 +26,11 @@ export interface Process {
 export interface ProcessOptions {
   readonly owner: number;
   readonly scheduler: Scheduler;
-  readonly random: Random;
   readonly disk: SimulatedDisk;
   readonly wall: () => number;
+  /** Virtual milliseconds that the machine has slept: they passed, and monotonic time does not know it. */
+  readonly slept: () => number;
+  readonly operations: Operations;
   readonly prices: PriceBook;
   readonly newId: () => string;
   readonly onCommand: (command: LedgerCommand) => void;
@@ -51,11 +55,12 @@ export function readPrices(): PriceBook {
   return openPriceBook();
 }
 
-/** Wall time may jump; monotonic time is the scheduler's. */
-export function clockFor(scheduler: Scheduler, owner: number, wall: () => number): Clock {
+/** Wall time may jump, monotonic time is the scheduler's, and boot time goes on while the machine sleeps. */
+function clockFor({ scheduler, owner, wall, slept, operations }: ProcessOptions): Clock {
+  const monotonic = (): number => scheduler.now;
   return {
-    now: wall,
-    monotonic: () => scheduler.now,
+    now: openSteadyTime({ wall, monotonic, uptime: () => scheduler.now + slept() }),
+    monotonic,
     sleep: (ms, signal) =>
       new Promise((resolve) => {
         if (signal?.aborted === true) {
@@ -64,6 +69,7 @@ export function clockFor(scheduler: Scheduler, owner: number, wall: () => number
         }
         const stop = scheduler.after(ms, owner, done);
         function done(): void {
+          operations.timer += 1;
           signal?.removeEventListener("abort", early);
           resolve();
         }
@@ -90,8 +96,8 @@ function openDoor(ledger: OpenLedger, { onCommand, onAnswer }: ProcessOptions): 
 
 /** Starts a process: the disk is read, what was pending is presumed, the road is opened. */
 export async function startProcess(options: ProcessOptions): Promise<Process> {
-  const { owner, scheduler, wall, prices, newId, observe, fail } = options;
-  const clock = clockFor(scheduler, owner, wall);
+  const { owner, prices, newId, observe, fail } = options;
+  const clock = clockFor(options);
   const disk = options.disk.open(owner);
   options.opened(disk.loaded);
   const fault = (error: unknown): void => {
@@ -116,5 +122,5 @@ export async function startProcess(options: ProcessOptions): Promise<Process> {
     observe,
     limits: LIMITS,
   };
-  return { owner, ledger, door, road: openRoad(needs, replies), disk, prices };
+  return { owner, ledger, door, clock, road: openRoad(needs, replies), disk, prices };
 }

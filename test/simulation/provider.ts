@@ -6,8 +6,10 @@ import {
   type UpstreamReply,
   type UpstreamRequest,
 } from "../../src/call/needs.js";
+import type { Operations } from "./operations.js";
 import type { Scheduler } from "./scheduler.js";
 import { billOf, type Fragment, type Script, type Scripts } from "./script.js";
+import type { Wire } from "./wires.js";
 
 /** One request as the provider saw it. */
 export interface Dispatch {
@@ -19,6 +21,8 @@ export interface Dispatch {
   produced: number;
   /** Tokens of the last fragment: on their way when nobody listens any more. */
   inFlight: number;
+  /** Tokens of the fragment before it: the one that crosses the boundary when a stream is cut for it. */
+  crossing: number;
   /** The usage was read by the road. */
   told: boolean;
   /** The road gave it up. */
@@ -35,6 +39,7 @@ export interface ProviderOptions {
   readonly scripts: Scripts;
   /** Silence after which the connection is given up, for head and body. */
   readonly timeoutMs: number;
+  readonly operations: Operations;
   /** Told of each request before a byte of it is on its way. */
   readonly onSend: (call: Calling) => void;
 }
@@ -44,12 +49,6 @@ export interface Calling {
   call_id: string;
   readonly estimated: number;
   readonly dispatches: Dispatch[];
-}
-
-interface SentBody {
-  readonly stream?: boolean;
-  readonly max_tokens?: number;
-  readonly max_completion_tokens?: number;
 }
 
 /** Output of a request without a cap: the provider's own bound. */
@@ -95,8 +94,10 @@ function bodyOf(options: ProviderOptions, dispatch: Dispatch, signal: CallSignal
     if (fragment !== undefined) {
       // It is produced and billed whether anybody takes it or not.
       dispatch.produced += fragment.tokens;
+      dispatch.crossing = dispatch.inFlight;
       dispatch.inFlight = fragment.tokens;
       const run = (): void => {
+        options.operations.wire += 1;
         dispatch.told ||= fragment.tells;
         to.resolve({ done: false, value: fragment.bytes });
       };
@@ -126,6 +127,7 @@ function answer(options: ProviderOptions, dispatch: Dispatch, signal: CallSignal
   return new Promise((resolve, reject) => {
     const quiet = script.end === "silent";
     scheduler.after(quiet ? timeoutMs : script.headMs, owner, () => {
+      options.operations.wire += 1;
       dispatch.produced += script.hidden;
       if (signal.aborted) reject(aborted());
       else if (script.end === "connect") reject(new UpstreamFailure("connect", "The connection was refused."));
@@ -136,7 +138,11 @@ function answer(options: ProviderOptions, dispatch: Dispatch, signal: CallSignal
 }
 
 /** The provider as one call of one process sees it. Nothing reaches it before `onSend` has seen it. */
-export function upstreamFor(options: ProviderOptions, calling: Calling, of: { owner: number; model: string }): Upstream {
+export function upstreamFor(
+  options: ProviderOptions,
+  calling: Calling,
+  of: { owner: number; model: string; wire: Wire },
+): Upstream {
   return {
     name: "scripted",
     simulated: false,
@@ -145,12 +151,15 @@ export function upstreamFor(options: ProviderOptions, calling: Calling, of: { ow
     async send(request: UpstreamRequest, signal) {
       // Sending takes a moment, in which the process can die: the hold is then there and nothing was billed.
       await new Promise<void>((resolve) => options.scheduler.after(0.2, of.owner, resolve));
-      const body = JSON.parse(Buffer.from(request.body).toString("utf8")) as SentBody;
-      const cap = body.max_completion_tokens ?? body.max_tokens ?? CAP_OF_ITS_OWN;
+      options.operations.wire += 1;
+      const body = JSON.parse(Buffer.from(request.body).toString("utf8")) as Record<string, unknown>;
+      const cap = of.wire.capOf(body) ?? CAP_OF_ITS_OWN;
       const { estimated, call_id, dispatches } = calling;
-      const script = options.scripts.write({ model: of.model, stream: body.stream === true, cap, estimated });
+      const { stream } = request;
+      const script = options.scripts.write({ wire: of.wire, model: of.model, stream, cap, estimated });
       const attempt_id = `${call_id}.${dispatches.length + 1}`;
-      const dispatch: Dispatch = { attempt_id, owner: of.owner, script, produced: 0, inFlight: 0, told: false, aborted: false };
+      const so_far = { produced: 0, inFlight: 0, crossing: 0, told: false, aborted: false };
+      const dispatch: Dispatch = { attempt_id, owner: of.owner, script, ...so_far };
       dispatches.push(dispatch);
       options.onSend(calling);
       return answer(options, dispatch, signal);

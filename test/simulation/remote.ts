@@ -4,6 +4,7 @@
  */
 import type { Attribution } from "../../src/accounting/budget/budget.js";
 import type { LedgerCommand, LedgerResult, PostCommand } from "../../src/accounting/ledger/command.js";
+import type { Operations } from "./operations.js";
 import type { Random } from "./random.js";
 import { later, OUTSIDE, type Scheduler } from "./scheduler.js";
 import type { Swarm } from "./swarm.js";
@@ -25,6 +26,7 @@ export interface RemoteOptions {
   /** Asks the process that runs; null where no answer came, which says nothing of what was done. */
   readonly ask: (command: LedgerCommand) => Promise<LedgerResult | null>;
   readonly fail: (message: string) => void;
+  readonly operations: Operations;
 }
 
 const INPUT_NANO = 2_500n;
@@ -61,7 +63,7 @@ class Programs implements Remotes {
 
   private attribution(): Attribution {
     const { random, swarm } = this.options;
-    const team = random.pick(["red", "blue"]);
+    const team = random.pick(["red", "blue", "green"]);
     const task = random.chance(0.5) ? { task: `t${random.between(1, 4)}` } : {};
     return { key: team, team, agent: random.pick(swarm.agents), model: "openai/gpt-4o", ...task };
   }
@@ -107,7 +109,8 @@ class Programs implements Remotes {
   }
 
   async run(): Promise<void> {
-    const { random, fail } = this.options;
+    const { random, fail, operations } = this.options;
+    operations.ask += 1;
     const call_id = `remote${this.count++}`;
     const attempt_id = `${call_id}.1`;
     const tokens = { input: random.between(1, 2_000), output: random.between(0, 1_500) };

@@ -3,6 +3,7 @@
  * that one seed is one order. An event belongs to a process (or to the world outside, 0); a process that is killed is
  * never heard of again: what it waited for does not come.
  */
+import type { Operations } from "./operations.js";
 
 /** Owner of the events that no crash ends. */
 export const OUTSIDE = 0;
@@ -27,10 +28,17 @@ export interface Scheduler {
   run(options: { readonly until: number; readonly done: () => boolean; readonly checked: () => void }): Promise<void>;
 }
 
-/** The real one, kept before any simulation replaces it: it runs when all that an event set off has settled. */
+/** The real one, kept before any simulation replaces it. */
 const realSetImmediate = globalThis.setImmediate;
+/** Events between two turns of the machine's own event loop, so that whoever else lives in it is heard. */
+const TURN_EVERY = 4_096;
 
-function settledTurn(): Promise<void> {
+/** When all that an event set off has settled: Node runs a tick only once no promise has anything left to do. */
+function settled(): Promise<void> {
+  return new Promise((resolve) => process.nextTick(resolve));
+}
+
+function turn(): Promise<void> {
   return new Promise((resolve) => realSetImmediate(resolve));
 }
 
@@ -111,7 +119,7 @@ export function openScheduler(): Scheduler {
         now = next.at;
         steps += 1;
         next.run();
-        await settledTurn();
+        await (steps % TURN_EVERY === 0 ? turn() : settled());
         checked();
       }
       if (!done() && until !== Number.POSITIVE_INFINITY) now = Math.max(now, until);
@@ -130,7 +138,7 @@ export function later(scheduler: Scheduler, owner: number, ms: number): Promise<
  * Puts virtual timers in the place of the machine's, for code that asks the machine for them (the journal's sweep, the
  * road's renewal, the log's next batch). `owner` is the process that runs now. Answers how to put the machine's back.
  */
-export function replaceTimers(scheduler: Scheduler, owner: () => number): () => void {
+export function replaceTimers(scheduler: Scheduler, owner: () => number, operations: Operations): () => void {
   const machine = {
     setInterval: globalThis.setInterval,
     clearInterval: globalThis.clearInterval,
@@ -141,6 +149,7 @@ export function replaceTimers(scheduler: Scheduler, owner: () => number): () => 
     const of = owner();
     let stop = scheduler.after(ms, of, tick);
     function tick(): void {
+      operations.timer += 1;
       stop = scheduler.after(ms, of, tick);
       run();
     }

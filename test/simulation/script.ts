@@ -2,7 +2,9 @@
  * What the simulated provider does with one request: how much it produces, how its bytes are cut and when they come, and
  * how it ends. It keeps its own bill, from its own price table, in whole nano-dollars.
  */
+import type { Operations } from "./operations.js";
 import type { Random } from "./random.js";
+import type { Tokens, UsageJson, Wire } from "./wires.js";
 
 /** Faults of providers; probabilities per request. */
 export interface ProviderFaults {
@@ -26,10 +28,15 @@ export interface ProviderFaults {
 const PRICES: Readonly<Record<string, readonly [bigint, bigint, bigint]>> = {
   "gpt-4o": [2_500n, 1_250n, 10_000n],
   "gpt-4o-mini": [150n, 75n, 600n],
+  "claude-sonnet-4-5": [3_000n, 300n, 15_000n],
+  "claude-haiku-4-5": [1_000n, 100n, 5_000n],
+  "gemini-2.0-flash": [100n, 25n, 400n],
+  "gemini-2.0-flash-lite": [75n, 75n, 300n],
+  "gemini-2.5-flash": [300n, 30n, 2_500n],
   mystery: [900n, 900n, 3_000n],
 };
 
-export function billOf(model: string, tokens: { fresh: number; cached: number; output: number }): bigint {
+export function billOf(model: string, tokens: Tokens): bigint {
   const [fresh, cached, output] = PRICES[model] as readonly [bigint, bigint, bigint];
   return BigInt(tokens.fresh) * fresh + BigInt(tokens.cached) * cached + BigInt(tokens.output) * output;
 }
@@ -57,11 +64,17 @@ export interface Script {
   readonly bills: boolean;
   /** Output tokens that are produced although nothing of them ever comes. */
   readonly hidden: number;
+  /** A stream was asked for. */
+  readonly stream: boolean;
+  /** Output cap that was sent; `cap_ignored`: more than it is produced. */
+  readonly cap: number;
   readonly cap_ignored: boolean;
+  /** The input counts for more than any estimate of it. */
   readonly surprising: boolean;
 }
 
 export interface Asked {
+  readonly wire: Wire;
   readonly model: string;
   readonly stream: boolean;
   /** The output cap that was sent. */
@@ -73,45 +86,23 @@ export interface Asked {
 const WORDS = "time person year way day thing man world life hand part child eye woman place work week case point company "
   .repeat(12)
   .split(" ");
-const words = (count: number): string => `${WORDS.slice(0, count).join(" ")} `;
+const SAID = Array.from({ length: 201 }, (_, count) => `${WORDS.slice(0, count).join(" ")} `);
+const words = (count: number): string => SAID[count] as string;
 /** Most output tokens in one event; a real one carries a handful. */
 const EVENT_TOKENS_MAX = 200;
 
-function openChunks() {
-  const kept = new Map<string, Buffer>();
-  return (model: string, tokens: number): Buffer => {
-    const key = `${model}:${tokens}`;
-    const known = kept.get(key);
-    if (known !== undefined) return known;
-    const fresh = event(model, { choices: [{ index: 0, delta: { content: words(tokens) }, finish_reason: null }] });
-    kept.set(key, fresh);
-    return fresh;
-  };
-}
+/** Bytes of pieces that are alike, made once. */
+const made = new Map<string, Buffer>();
 
-function event(model: string, over: object): Buffer {
-  const head = { id: "chatcmpl-1", object: "chat.completion.chunk", created: 1, model };
-  return Buffer.from(`data: ${JSON.stringify({ ...head, choices: [], ...over })}\n\n`);
-}
-
-const DONE = Buffer.from("data: [DONE]\n\n");
-
-function usageOf(fresh: number, cached: number, output: number) {
-  const prompt_tokens = fresh + cached;
-  const prompt_tokens_details = { cached_tokens: cached };
-  return { prompt_tokens, completion_tokens: output, total_tokens: prompt_tokens + output, prompt_tokens_details };
-}
-
-/** Usage that cannot be: no bill may be read out of it. */
-function lie(random: Random, truth: ReturnType<typeof usageOf>): object {
-  return random.pick<object>([
-    { ...truth, completion_tokens: -5 },
-    { ...truth, completion_tokens: "12" },
-    { ...truth, completion_tokens: 1.5 },
-    { ...truth, prompt_tokens: 0 },
-    { ...truth, completion_tokens: 2 ** 60 },
-    { ...truth, completion_tokens: null },
-  ]);
+function wordsOf(wire: Wire, of: { model: string; tokens: number; usage: UsageJson | null }): Buffer {
+  const { model, tokens, usage } = of;
+  if (usage !== null) return Buffer.from(wire.words(model, words(tokens), usage));
+  const key = `${wire.dialect.name}:${model}:${tokens}`;
+  const known = made.get(key);
+  if (known !== undefined) return known;
+  const fresh = Buffer.from(wire.words(model, words(tokens), null));
+  made.set(key, fresh);
+  return fresh;
 }
 
 /** Output of a stream that can be produced without a byte of it seen. */
@@ -130,11 +121,16 @@ export interface ScriptOptions {
   readonly inputRatio: number;
   /** Share of answers that need more than the first slice. */
   readonly long: number;
+  readonly operations: Operations;
+}
+
+/** What an answer is made of. */
+interface Answer extends Tokens {
+  readonly wire: Wire;
+  readonly model: string;
 }
 
 class Writer implements Scripts {
-  private readonly chunk = openChunks();
-
   constructor(private readonly options: ScriptOptions) {}
 
   private outputWanted(): number {
@@ -160,38 +156,50 @@ class Writer implements Scripts {
     return random.chance(slow) ? random.between(100, 4_000) : random.next() * 40;
   }
 
+  /** Does a provider do this wrong now? */
+  private wrong(probability: number): boolean {
+    const happens = this.options.random.chance(probability);
+    if (happens) this.options.operations.fault += 1;
+    return happens;
+  }
+
+  /** What is told at the end of an answer: the truth, a lie, or nothing. */
+  private told(answer: Answer, faults: ProviderFaults): { usage: UsageJson | null; lying: boolean } {
+    const truth = answer.wire.usage(answer);
+    if (this.wrong(faults.no_usage)) return { usage: null, lying: false };
+    // Where nothing was said an output of 0 is no lie, and others tell no lie of the input alone.
+    const lying = answer.output > 0 && this.wrong(faults.lying_usage);
+    return { usage: lying ? this.options.random.pick(answer.wire.lies(truth)) : truth, lying };
+  }
+
   /** Events as a stream, each told to be so many tokens; the usage in the way that was drawn. */
-  private streamPieces(of: { model: string; fresh: number; cached: number; output: number }, faults: ProviderFaults): Piece[] {
+  private streamPieces(answer: Answer, faults: ProviderFaults): Piece[] {
     const { random } = this.options;
-    const { model, fresh, cached, output } = of;
-    const cumulative = random.chance(0.3);
-    const silent = random.chance(faults.no_usage);
-    const lying = !silent && random.chance(faults.lying_usage);
-    const pieces: Piece[] = [];
+    const { wire, model, fresh, cached, output } = answer;
+    const { usage, lying } = this.told(answer, faults);
+    const cumulative = usage !== null && random.chance(0.3);
+    const plain = (text: string): Piece => ({ bytes: Buffer.from(text), tokens: 0, tells: false });
+    const opening = usage === null ? null : wire.usage({ fresh, cached, output: 0 });
+    const pieces: Piece[] = wire.opening(model, opening).map(plain);
+    let said = "";
     let told = 0;
     for (const tokens of this.sizes(output)) {
       told += tokens;
-      const content = words(tokens);
-      const bytes =
-        cumulative && !silent
-          ? event(model, {
-              choices: [{ index: 0, delta: { content }, finish_reason: null }],
-              usage: usageOf(fresh, cached, told),
-            })
-          : this.chunk(model, tokens);
-      pieces.push({ bytes, tokens, tells: false });
+      said += words(tokens);
+      const so_far = cumulative ? wire.usage({ fresh, cached, output: told }) : null;
+      pieces.push({ bytes: wordsOf(wire, { model, tokens, usage: so_far }), tokens, tells: false });
     }
-    pieces.push({ bytes: event(model, { choices: [{ index: 0, delta: {}, finish_reason: "stop" }] }), tokens: 0, tells: false });
-    if (random.chance(faults.error_event)) {
+    if (this.wrong(faults.error_event)) {
       pieces.splice(random.between(0, pieces.length - 1));
-      pieces.push({ bytes: event(model, { error: { message: "overloaded", type: "server_error" } }), tokens: 0, tells: false });
+      pieces.push(plain(wire.error(model)));
       return pieces;
     }
-    const truth = usageOf(fresh, cached, output);
-    const last = { bytes: event(model, { usage: lying ? lie(random, truth) : truth }), tokens: 0, tells: !lying };
-    // A duplicate says the same again: cumulative numbers are not added up.
-    if (!silent) pieces.push(last, ...(random.chance(0.2) ? [last] : []));
-    pieces.push({ bytes: DONE, tokens: 0, tells: false });
+    for (const text of wire.closing(model, said, usage)) {
+      const tells = usage !== null && !lying && Object.keys(usage).some((name) => text.includes(`"${name}"`));
+      pieces.push({ bytes: Buffer.from(text), tokens: 0, tells });
+      // A duplicate says the same again: cumulative numbers are not added up.
+      if (tells && wire.dialect.name === "openai-chat" && random.chance(0.2)) pieces.push(pieces.at(-1) as Piece);
+    }
     return pieces;
   }
 
@@ -220,66 +228,52 @@ class Writer implements Scripts {
     return fragments;
   }
 
-  private wholePieces(of: { model: string; fresh: number; cached: number; output: number }, faults: ProviderFaults): Piece[] {
-    const { random } = this.options;
-    const { model, fresh, cached, output } = of;
-    if (random.chance(faults.not_json)) return [{ bytes: Buffer.from("<html>gateway</html>"), tokens: output, tells: false }];
-    const truth = usageOf(fresh, cached, output);
-    const silent = random.chance(faults.no_usage);
-    const lying = !silent && random.chance(faults.lying_usage);
-    const message = { role: "assistant", content: Array.from(this.sizes(output), words).join("") };
-    const reply = {
-      id: "chatcmpl-1",
-      object: "chat.completion",
-      created: 1,
-      model,
-      choices: [{ index: 0, message, finish_reason: "stop" }],
-    };
-    const body = silent ? reply : { ...reply, usage: lying ? lie(random, truth) : truth };
-    return [{ bytes: Buffer.from(JSON.stringify(body)), tokens: output, tells: !silent && !lying }];
+  private wholePieces(answer: Answer, faults: ProviderFaults): Piece[] {
+    const { wire, model, output } = answer;
+    if (this.wrong(faults.not_json)) return [{ bytes: Buffer.from("<html>gateway</html>"), tokens: output, tells: false }];
+    const { usage, lying } = this.told(answer, faults);
+    const text = this.sizes(output).map(words).join("");
+    const bytes = Buffer.from(JSON.stringify(wire.whole(model, text, usage)));
+    return [{ bytes, tokens: output, tells: usage !== null && !lying }];
   }
 
-  write({ model, stream, cap, estimated }: Asked): Script {
-    const { random, inputRatio } = this.options;
+  write(asked: Asked): Script {
+    const { random, inputRatio, operations } = this.options;
+    const { model, stream, cap, estimated } = asked;
     const faults = this.options.faults();
-    const surprising = random.chance(faults.surprising_input);
+    const surprising = this.wrong(faults.surprising_input);
     const prompt = Math.max(2, Math.floor(estimated * inputRatio * (surprising ? 1 + random.next() * 2 : 1)));
     const cached = random.chance(0.3) ? random.between(0, prompt - 1) : 0;
-    const base = {
-      model,
-      fresh: prompt - cached,
-      cached,
-      headMs: this.wait(faults.slow),
-      surprising,
-      cap_ignored: false,
-      hidden: 0,
-    };
+    const headMs = this.wait(faults.slow);
+    const fresh = prompt - cached;
+    const base = { model, fresh, cached, headMs, stream, cap, surprising, cap_ignored: false, hidden: 0 };
     const refused = (status: number, bills: boolean, headers: Record<string, string> = {}): Script => {
       const bytes = Buffer.from('{"error":{"message":"no","type":"server_error"}}');
       const fragments = [{ bytes, tokens: 0, waitMs: 1, tells: false }];
       return { ...base, status, headers: { "content-type": "application/json", ...headers }, fragments, end: "done", bills };
     };
-    if (random.chance(faults.connect)) return { ...base, status: 0, headers: {}, fragments: [], end: "connect", bills: false };
-    if (random.chance(faults.silent)) {
+    if (this.wrong(faults.connect)) return { ...base, status: 0, headers: {}, fragments: [], end: "connect", bills: false };
+    if (this.wrong(faults.silent)) {
       // Of a stream no more than its first slice can be on its way unseen.
       const hidden = Math.min(cap, stream ? UNSEEN_MAX : this.outputWanted());
       return { ...base, status: 0, headers: {}, fragments: [], end: "silent", bills: random.chance(0.5), hidden };
     }
-    if (random.chance(faults.unbilled_status)) {
+    if (this.wrong(faults.unbilled_status)) {
       return refused(random.pick([429, 503, 400, 529]), false, random.chance(0.5) ? { "retry-after": "1" } : {});
     }
-    if (random.chance(faults.server_error)) return refused(500, random.chance(0.5));
-    const cap_ignored = random.chance(faults.cap_ignored);
+    if (this.wrong(faults.server_error)) return refused(500, random.chance(0.5));
+    const cap_ignored = this.wrong(faults.cap_ignored);
     const wanted = cap_ignored ? cap + random.between(1, 400) : Math.min(cap, this.outputWanted());
-    // A stream is now and then answered whole, with another type. What is produced of it unseen is within a slice.
-    const streams = stream && !random.chance(faults.not_json);
-    const output = stream && !streams ? Math.min(wanted, UNSEEN_MAX) : wanted;
-    const of = { model, fresh: base.fresh, cached, output };
-    const pieces = streams ? this.streamPieces(of, faults) : this.wholePieces(of, faults);
+    // A stream is now and then answered whole, with another type.
+    const streams = stream && !this.wrong(faults.not_json);
+    const output = wanted;
+    const answer = { wire: asked.wire, model, fresh, cached, output };
+    const pieces = streams ? this.streamPieces(answer, faults) : this.wholePieces(answer, faults);
     const fragments = streams
       ? this.fragmented(pieces, faults.slow)
       : pieces.map((piece) => ({ ...piece, waitMs: this.wait(faults.slow) }));
     const end = random.chance(faults.reset) ? "reset" : random.chance(faults.hang) ? "hang" : "done";
+    if (end !== "done") operations.fault += 1;
     const kept = end === "done" ? fragments : fragments.slice(0, random.between(0, fragments.length - 1));
     const hidden = streams || end === "done" ? 0 : output;
     const type = streams ? "text/event-stream; charset=utf-8" : "application/json";

@@ -4,6 +4,7 @@ import { budget } from "../ledger-fixtures.js";
 import type { DiskFaults } from "./disk.js";
 import type { Random } from "./random.js";
 import type { ProviderFaults } from "./script.js";
+import { WIRES, type Wire } from "./wires.js";
 
 export interface Swarm {
   readonly provider: ProviderFaults;
@@ -13,6 +14,8 @@ export interface Swarm {
   /** Mean virtual milliseconds between two jumps of the wall clock; null: none. */
   readonly jumpEveryMs: number | null;
   readonly jumpMsMax: number;
+  /** Share of the jumps that are sleep: boot time tells of it, monotonic time does not. */
+  readonly sleeps: number;
   /** Mean virtual milliseconds between two acts of an operator; null: none. */
   readonly operatorEveryMs: number | null;
   /** Mean virtual milliseconds between two calls. */
@@ -27,6 +30,10 @@ export interface Swarm {
   /** Share of clients that leave early. */
   readonly leaves: number;
   readonly keys: number;
+  /** Share of calls that another model may answer. */
+  readonly fallbacks: number;
+  /** Formats that are spoken. */
+  readonly wires: readonly Wire[];
 }
 
 const DAY_MS = 86_400_000;
@@ -109,6 +116,16 @@ function budgets(random: Random, scale: number): readonly Budget[] {
       window: window(),
       mode: mode(),
     }),
+    budget({ name: "key", limit: usd(20, 800), per: ["key"], window: window(), mode: mode() }),
+    // Several streams at a time on little money: it runs out while they flow.
+    budget({
+      name: "slim",
+      unit: "tokens",
+      count: "output",
+      limit: BigInt(random.between(2_500, 12_000)),
+      per: ["agent"],
+      window: random.pick([{ kind: "calendar", unit: "minute" }, { kind: "lifetime" }] as const),
+    }),
     budget({ name: "task", limit: usd(40, 600), per: ["task"], window: window(), mode: mode() }),
     budget({
       name: "red",
@@ -120,7 +137,8 @@ function budgets(random: Random, scale: number): readonly Budget[] {
     }),
     budget({ name: "counted", limit: null, per: ["agent"], window: window() }),
   ];
-  return all.filter((_, index) => index === 0 || random.chance(0.6));
+  const slim = random.chance(0.4);
+  return all.filter(({ name }, index) => (name === "slim" ? slim : index === 0 || random.chance(0.6)));
 }
 
 /** Draws a swarm for a world in which `calls` are made. What comes now and then comes a few times in that time. */
@@ -139,14 +157,17 @@ export function drawSwarm(random: Random, { calls, only }: { readonly calls: num
     crashEveryMs: times(0.6, 5),
     jumpEveryMs: times(0.4, 6),
     jumpMsMax: random.pick([90_000, 2 * 3_600_000, 40 * DAY_MS]),
+    sleeps: random.pick([0, 0.3]),
     operatorEveryMs: times(0.5, 20),
     callEveryMs,
     remote: only === "ledger" ? 1 : random.chance(0.6) ? random.next() * 0.5 : 0,
     budgets: budgets(random, random.pick(only === "ledger" ? [2, 20, 60] : [1, 4, 12])),
     agents: ["a", "b", "c", "d,e", "f/g", "h"].slice(0, random.between(1, 6)),
     inputRatio: 0.6 + random.next() * 0.4,
-    long: random.pick([0.03, 0.1, 0.5]),
+    long: random.pick([0.05, 0.3, 0.8]),
     leaves: random.chance(0.5) ? random.next() * 0.5 : 0.02,
-    keys: random.chance(0.4) ? random.next() * 0.4 : 0,
+    keys: random.chance(0.5) ? random.next() * 0.5 : 0,
+    fallbacks: random.pick([0, 0.3, 0.8]),
+    wires: random.chance(0.4) ? [random.pick(WIRES)] : WIRES,
   };
 }

@@ -1,7 +1,7 @@
 /** Worlds in numbers: which are run, and where those that once went wrong are kept. */
 import { readFileSync, writeFileSync } from "node:fs";
-import { readPrices } from "./process.js";
-import { type Outcome, simulate } from "./world.js";
+import type { Build } from "./build-mutant.js";
+import { addTo, noOperations, type Operations, sumOf } from "./operations.js";
 
 /** What makes a world. */
 export interface Recipe {
@@ -32,33 +32,62 @@ function keep(recipe: Recipe, violation: string): void {
 /** All that many worlds came to. */
 export interface Ran {
   readonly worlds: number;
-  readonly operations: number;
+  readonly operations: Operations;
   readonly entries: number;
   readonly met: Readonly<Record<string, number>>;
   /** Worlds that went wrong, with what was wrong. */
   readonly wrong: readonly string[];
 }
 
+export interface Running {
+  /** A build of its own runs half as fast again as modules that a test runner has taken apart. */
+  readonly build: Build;
+  readonly from: Recipe;
+  readonly operations: number;
+  /** Told after each world. */
+  readonly progress?: (ran: Ran) => void;
+}
+
 /** Runs worlds from a seed on until so many operations are done. Those that go wrong are kept. */
-export async function runWorlds(of: { from: Recipe; operations: number }): Promise<Ran> {
-  const prices = readPrices();
+export async function runWorlds({ build, from, operations: wanted, progress }: Running): Promise<Ran> {
+  const prices = build.readPrices();
   const met: Record<string, number> = {};
   const wrong: string[] = [];
-  let operations = 0;
+  const operations = noOperations();
   let entries = 0;
   let worlds = 0;
-  while (operations < of.operations && wrong.length < 5) {
-    const recipe = { ...of.from, seed: of.from.seed + worlds };
-    const outcome: Outcome = await simulate({ ...recipe, prices });
+  const ran = (): Ran => ({ worlds, operations, entries, met, wrong });
+  while (sumOf(operations) < wanted && wrong.length < 5) {
+    const recipe = { ...from, seed: from.seed + worlds };
+    const outcome = await build.simulate({ ...recipe, prices });
     worlds += 1;
-    operations += outcome.operations;
+    addTo(operations, outcome.operations);
     entries += outcome.entries;
     for (const [name, count] of Object.entries(outcome.met)) met[name] = (met[name] ?? 0) + count;
-    if (outcome.violation === null) continue;
-    wrong.push(`seed ${recipe.seed}: ${outcome.violation}`);
-    keep(recipe, outcome.violation);
+    if (outcome.violation !== null) {
+      wrong.push(`seed ${recipe.seed}: ${outcome.violation}`);
+      keep(recipe, outcome.violation);
+    }
+    progress?.(ran());
   }
-  return { worlds, operations, entries, met, wrong };
+  return ran();
+}
+
+/** What was run, in one line: the seed, the operations by kind, the rate. */
+export function toldOf(what: string, from: Recipe, ran: Ran, seconds: number): string {
+  const { worlds, operations, entries, met } = ran;
+  const sum = sumOf(operations);
+  const rate = Math.round(sum / Math.max(seconds, 0.001));
+  return (
+    `SEED=${from.seed}: ${worlds} worlds ${what}, ${sum} operations ${JSON.stringify(operations)}, ${entries} entries, ` +
+    `${Math.round(seconds)} s of CPU, ${rate} a second: ${JSON.stringify(met)}`
+  );
+}
+
+/** Seconds of CPU that this process has used since it began. */
+export function cpuSeconds(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1e6;
 }
 
 /** The seed to begin with: that of the environment, to run one again, else the given one. */
