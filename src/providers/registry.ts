@@ -33,6 +33,7 @@ function baseUrlOf(kind: ProviderKind, settings: ProviderSettings): string | nul
 
 /** The client's query as far as the kind lets it pass, with what the settings add; without `?`. */
 function queryOf(kind: ProviderKind, settings: ProviderSettings, clientQuery: string): string {
+  if (clientQuery === "" && kind.query_added === undefined) return "";
   const query = new URLSearchParams([...new URLSearchParams(clientQuery)].filter(([name]) => kind.query_allowed(name)));
   for (const [name, value] of Object.entries(kind.query_added?.(settings) ?? {})) query.set(name, value);
   return query.toString();

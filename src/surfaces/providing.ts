@@ -59,6 +59,21 @@ function listedModels(of: Pick<Providing, "config" | "prices" | "catalog" | "pro
   };
 }
 
+/**
+ * Finds keys, remembering the tokens that were found: a digest for each header of every call costs as much as reading it.
+ * Only tokens that are keys are remembered, so there are no more of them than keys, and a wrong one is compared as ever.
+ */
+function openIdentify(keys: readonly KnownKey[], anybody: KeyIdentity | null): Providing["identify"] {
+  const found = new Map<string, KeyIdentity>();
+  return (token) => {
+    const known = found.get(token);
+    if (known !== undefined) return known;
+    const key = findKey(keys, token);
+    if (key !== null) found.set(token, key);
+    return key ?? anybody;
+  };
+}
+
 /** Opens what a configuration names; `previous` lends the providers that did not change. Throws BursarError `config_invalid`. */
 export function openProviding(options: {
   config: Config;
@@ -98,6 +113,6 @@ export function openProviding(options: {
     catalog,
     warnings: [...warnings, ...idleFallbacks(served, clock.now())],
     models: listedModels({ config, prices, providers, catalog, clock }),
-    identify: (token) => findKey(keys, token) ?? anybody,
+    identify: openIdentify(keys, anybody),
   };
 }

@@ -1,15 +1,22 @@
 import type { IncomingMessage } from "node:http";
 import { BursarError } from "../../accounting/errors.js";
 
-/** Reads a request body whole. Throws `body_too_large` past the limit, without reading on, and `invalid_request` when it breaks off. */
-export async function readBody(request: IncomingMessage, bytesMax: number): Promise<Uint8Array> {
-  const announced = Number(request.headers["content-length"] ?? 0);
+/**
+ * Reads a request body whole; `headers` are the request's, by lower-case name. Throws `body_too_large` past the limit,
+ * without reading on, and `invalid_request` when it breaks off.
+ */
+export async function readBody(
+  request: IncomingMessage,
+  of: { readonly headers: Readonly<Record<string, string>>; readonly bytesMax: number },
+): Promise<Uint8Array> {
+  const { headers, bytesMax } = of;
+  const announced = Number(headers["content-length"] ?? Number.NaN);
   const tooLarge = (): BursarError =>
     new BursarError("body_too_large", `The body exceeds ${bytesMax} bytes. Send less, or raise limits.body_bytes_max.`, {
       limit: bytesMax,
     });
   if (announced > bytesMax) throw tooLarge();
-  const encoding = request.headers["content-encoding"];
+  const encoding = headers["content-encoding"];
   if (encoding !== undefined && encoding !== "identity") {
     throw new BursarError(
       "invalid_request",
@@ -19,20 +26,22 @@ export async function readBody(request: IncomingMessage, bytesMax: number): Prom
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let bytes = 0;
-    const broken = (cause?: unknown): void => {
-      // `close` follows every request; an error with its stack is only made for one that is incomplete.
-      if (!request.complete) reject(new BursarError("invalid_request", "The request body broke off.", {}, { cause }));
-    };
+    const whole = (): void => resolve(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks));
     request.on("data", (chunk: Buffer) => {
       bytes += chunk.byteLength;
-      if (bytes <= bytesMax) chunks.push(chunk);
-      else {
+      if (bytes > bytesMax) {
         request.pause();
         reject(tooLarge());
+        return;
       }
+      chunks.push(chunk);
+      // All that was announced is all there is: no need to wait for the end to be told.
+      if (bytes === announced) whole();
     });
-    request.on("end", () => resolve(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks)));
-    request.on("error", broken);
-    request.on("close", () => broken());
+    request.on("end", whole);
+    request.on("close", () => {
+      // It follows every request; an error with its stack is only made for one that is incomplete.
+      if (!request.complete) reject(new BursarError("invalid_request", "The request body broke off."));
+    });
   });
 }

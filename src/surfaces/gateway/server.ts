@@ -5,19 +5,22 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { BursarError } from "../../accounting/errors.js";
+import { type OwnSignal, openCallSignal } from "../../call/call-signal.js";
 import { finalStatusFor } from "../../call/coding-agent.js";
 import type { KeyIdentity } from "../../call/identify.js";
 import type { Dialect, DialectName } from "../../call/needs.js";
 import { refuseRoute } from "../../call/permitted.js";
 import type { CallReply } from "../../call/reply.js";
 import type { Road } from "../../call/run-call.js";
-import { type Admitted, admit, SECRET_HEADERS } from "../credential.js";
+import { type Admitted, admit } from "../credential.js";
 import { replyHeaders, statusOf } from "../reply-headers.js";
 import type { ServedModel } from "../served-models.js";
 import { whyStranger } from "../stranger.js";
 import { modelsBody } from "./models.js";
 import { readBody } from "./read-body.js";
+import { readHeaders } from "./request-headers.js";
 import { type Routed, routeOf } from "./route.js";
+import { writeStream } from "./write-stream.js";
 
 /** What the gateway serves with. */
 export interface GatewayOptions {
@@ -47,6 +50,22 @@ export interface Gateway {
   close(graceMs: number): Promise<void>;
 }
 
+/** What all requests of a gateway share. */
+interface Serving {
+  readonly options: GatewayOptions;
+  /** Keys as coding agents are answered, by the key itself. */
+  readonly finals: WeakMap<KeyIdentity, KeyIdentity>;
+}
+
+/** A request, and the word that its client has left. */
+interface Arrived {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly left: OwnSignal;
+}
+
+type Headers = Readonly<Record<string, string>>;
+
 const HEADERS_TIMEOUT_MS = 10_000;
 const BODY_TIMEOUT_MS = 60_000;
 const CHECK_INTERVAL_MS = 5_000;
@@ -58,39 +77,6 @@ const UNREADABLE: Readonly<Record<string, string>> = {
   ERR_HTTP_REQUEST_TIMEOUT: "408 Request Timeout",
 };
 
-/** Header bytes as UTF-8 where they are (node reads them as latin1), so that a name is the same in path, body and header. */
-function headerText(value: string): string {
-  if (/^[\x20-\x7e\t]*$/.test(value)) return value;
-  const text = Buffer.from(value, "latin1").toString("utf8");
-  return text.includes("\ufffd") ? value : text;
-}
-
-function plainHeaders(request: IncomingMessage): Record<string, string> {
-  const headers: Record<string, string> = {};
-  for (const [name, value] of Object.entries(request.headers)) {
-    if (SECRET_HEADERS.has(name) || value === undefined) continue;
-    headers[name] = headerText(Array.isArray(value) ? value.join(", ") : value);
-  }
-  return headers;
-}
-
-async function writeStream(response: ServerResponse, body: AsyncIterable<Uint8Array>): Promise<void> {
-  for await (const chunk of body) {
-    if (response.destroyed) break;
-    if (response.write(chunk)) continue;
-    await new Promise<void>((resolve) => {
-      const done = (): void => {
-        response.off("drain", done);
-        response.off("close", done);
-        resolve();
-      };
-      response.once("drain", done);
-      response.once("close", done);
-    });
-  }
-  response.end();
-}
-
 function writeRefusal(response: ServerResponse, of: { dialect: Dialect; error: BursarError; callId: string }): void {
   const { dialect, error, callId } = of;
   const { body } = dialect.refuse(error, callId);
@@ -100,24 +86,29 @@ function writeRefusal(response: ServerResponse, of: { dialect: Dialect; error: B
   response.end(body);
 }
 
+/** Names and values in turns, which node writes as they are. */
+function flat(headers: Readonly<Record<string, string>>): string[] {
+  const lines: string[] = [];
+  for (const name in headers) lines.push(name, headers[name] as string);
+  return lines;
+}
+
 function writeReply(response: ServerResponse, reply: CallReply, key: KeyIdentity): Promise<void> | void {
-  const headers = replyHeaders(reply);
+  const headers = flat(replyHeaders(reply));
   const status = statusOf(reply, key.exhausted_status);
   if (reply.kind === "stream") {
     response.writeHead(status, headers);
     response.flushHeaders();
     return writeStream(response, reply.body);
   }
-  response.writeHead(status, { ...headers, "content-length": String(reply.body.byteLength) });
+  headers.push("content-length", String(reply.body.byteLength));
+  response.writeHead(status, headers);
   response.end(reply.body);
 }
 
 /** Any key is let in, so a web page of another site must not reach it by the browser of somebody here. */
-function refuseStranger(request: IncomingMessage): void {
-  const header = (name: string): string | null => {
-    const value = request.headers[name];
-    return value === undefined ? null : String(value);
-  };
+function refuseStranger(request: IncomingMessage, headers: Headers): void {
+  const header = (name: string): string | null => headers[name] ?? null;
   const why = whyStranger({ header, remote: request.socket.remoteAddress ?? null });
   if (why === null) return;
   const message = `Without a configuration file only this machine itself is served, and ${why}. Write a bursar.yaml with keys.`;
@@ -130,8 +121,8 @@ function dialectOf(options: GatewayOptions, name: DialectName): Dialect {
 }
 
 /** The key behind a request. Throws BursarError `unauthorized`, the same for every cause. */
-function admitted(options: GatewayOptions, request: IncomingMessage, queryKey: string | undefined): Admitted {
-  const found = admit({ headers: request.headers, queryKey, identify: options.identify });
+function admitted(options: GatewayOptions, headers: Headers, queryKey: string | undefined): Admitted {
+  const found = admit({ headers, queryKey, identify: options.identify });
   if (found !== null) return found;
   throw new BursarError(
     "unauthorized",
@@ -139,45 +130,45 @@ function admitted(options: GatewayOptions, request: IncomingMessage, queryKey: s
   );
 }
 
-/** The key, with the status that its client takes a refusal for final by where the key names none. */
-function answeredAs(key: KeyIdentity, headers: Readonly<Record<string, string>>): KeyIdentity {
+/** The key, with the status that its client takes a refusal for final by where the key names none; one object per key. */
+function answeredAs({ finals }: Serving, key: KeyIdentity, headers: Headers): KeyIdentity {
   const final = key.exhausted_status === undefined ? finalStatusFor(headers) : null;
-  return final === null ? key : { ...key, exhausted_status: final };
+  if (final === null) return key;
+  const known = finals.get(key) ?? { ...key, exhausted_status: final };
+  finals.set(key, known);
+  return known;
 }
 
 async function serveCall(
-  options: GatewayOptions,
-  of: { request: IncomingMessage; response: ServerResponse; routed: Extract<Routed, { kind: "data" | "models" }> },
+  serving: Serving,
+  of: Arrived & { routed: Extract<Routed, { kind: "data" | "models" }> },
 ): Promise<void> {
-  const { request, response, routed } = of;
+  const { options } = serving;
+  const { request, response, routed, left } = of;
   const dialect = dialectOf(options, routed.dialect);
-  const left = new AbortController();
-  response.on("close", () => {
-    if (!response.writableFinished) left.abort();
-  });
   try {
-    if (options.anyKey()) refuseStranger(request);
-    const { key: admittedKey, credentials } = admitted(options, request, routed.queryKey);
+    const { all, plain } = readHeaders(request.rawHeaders);
+    if (options.anyKey()) refuseStranger(request, all);
+    const { key: admittedKey, credentials } = admitted(options, all, routed.queryKey);
     refuseRoute(admittedKey, routed.kind === "models" ? "models" : routed.dialect);
     if (routed.kind === "models") {
-      const list = modelsBody({ routed, headers: request.headers, key: admittedKey, models: options.models() });
+      const list = modelsBody({ routed, headers: all, key: admittedKey, models: options.models() });
       response.writeHead(200, { "content-type": "application/json", "content-length": String(list.byteLength) });
       response.end(list);
       return;
     }
     const { target, query, agent } = routed;
-    const body = await readBody(request, options.bodyBytesMax);
-    const headers = plainHeaders(request);
-    const key = answeredAs(admittedKey, headers);
+    const body = await readBody(request, { headers: all, bytesMax: options.bodyBytesMax });
+    const key = answeredAs(serving, admittedKey, plain);
     const reply = await options.road.run({
       dialect,
       target,
       query,
       body,
-      headers,
+      headers: plain,
       credentials,
       key,
-      signal: left.signal,
+      signal: left,
       ...(agent === undefined ? {} : { path_agent: agent }),
     });
     await writeReply(response, reply, key);
@@ -192,7 +183,9 @@ async function serveCall(
   }
 }
 
-function serve(options: GatewayOptions, request: IncomingMessage, response: ServerResponse): void {
+function serve(serving: Serving, arrived: Arrived): void {
+  const { options } = serving;
+  const { request, response } = arrived;
   const routed = routeOf(request.method ?? "GET", request.url ?? "/");
   if (routed.kind === "control") options.control(request, response);
   else if (routed.kind === "probe") response.writeHead(200).end();
@@ -202,28 +195,28 @@ function serve(options: GatewayOptions, request: IncomingMessage, response: Serv
   } else if (routed.kind === "data" && !options.dialects.has(routed.dialect)) {
     const error = new BursarError("not_built", `${routed.dialect} is not built yet.`);
     writeRefusal(response, { dialect: dialectOf(options, routed.dialect), error, callId: options.newId() });
-  } else serveCall(options, { request, response, routed }).catch(options.fault);
+  } else serveCall(serving, { ...arrived, routed }).catch(options.fault);
 }
 
 /** Requests that are being answered, and word once there are none: keep-alive connections alone never hold up an end. */
-function openInFlight(): { add(response: ServerResponse): void; none(): Promise<void> } {
-  const open = new Set<ServerResponse>();
+function openInFlight(): { begin(): void; end(): void; none(): Promise<void> } {
+  let open = 0;
   let told: (() => void) | null = null;
   return {
-    add(response) {
-      open.add(response);
-      response.once("close", () => {
-        open.delete(response);
-        if (open.size === 0) told?.();
-      });
+    begin() {
+      open++;
     },
-    none: () => (open.size === 0 ? Promise.resolve() : new Promise((resolve) => (told = resolve))),
+    end() {
+      if (--open === 0) told?.();
+    },
+    none: () => (open === 0 ? Promise.resolve() : new Promise((resolve) => (told = resolve))),
   };
 }
 
 /** Binds and serves. Rejects with the system's error when the address is taken. */
 export async function openGateway(options: GatewayOptions): Promise<Gateway> {
   const inFlight = openInFlight();
+  const serving: Serving = { options, finals: new WeakMap() };
   const server: Server = createServer(
     {
       headersTimeout: HEADERS_TIMEOUT_MS,
@@ -234,8 +227,13 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
       noDelay: true,
     },
     (request, response) => {
-      inFlight.add(response);
-      serve(options, request, response);
+      const left = openCallSignal();
+      inFlight.begin();
+      response.on("close", () => {
+        inFlight.end();
+        if (!response.writableFinished) left.abort();
+      });
+      serve(serving, { request, response, left });
     },
   );
   server.on("clientError", (error: NodeJS.ErrnoException, socket) => {
