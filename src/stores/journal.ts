@@ -24,6 +24,8 @@ export interface Persistence {
   readonly loaded: State;
   /** Where the journal notes what it changes in `loaded`, for a persistence that writes the state down. */
   readonly touched?: Touched;
+  /** The text of an entry as it will be stored, asked for right after the entry was folded into `loaded`. Absent: its JSON. */
+  textOf?(entry: Entry): string;
   append(lines: readonly LogLine[]): Promise<void>;
   read(fromSeq: number): AsyncIterable<Entry>;
   readCall(callId: string): Promise<readonly Entry[]>;
@@ -159,7 +161,11 @@ export async function openJournal(options: JournalOptions): Promise<OpenLedger> 
   const state = persistence.loaded;
   const listeners = openListeners(options.fault);
   const renewals: Renewals = new Map();
-  const writer = openWriter((lines) => persistence.append(lines), listeners.tell);
+  const writer = openWriter({
+    append: (lines) => persistence.append(lines),
+    textOf: persistence.textOf ?? JSON.stringify,
+    durable: listeners.tell,
+  });
   const taker = openTaker({ persistence, clock, writer, renewals });
   let closed = false;
 

@@ -2,13 +2,14 @@
 import { BursarError } from "../accounting/errors.js";
 import type { Entry, EntryType } from "../accounting/ledger/entry.js";
 
-/** One entry as it is stored: its JSON text and the columns to find it by. */
+/** One entry as it is stored: its text, and what to find it by. */
 export interface LogLine {
   readonly seq: number;
   readonly at: number;
   readonly type: EntryType;
   readonly call_id: string | null;
   readonly attempt_id: string | null;
+  /** As the persistence writes it (`textOf`); without its own way the entry's JSON. */
   readonly json: string;
 }
 
@@ -24,10 +25,10 @@ export function unavailable(cause?: unknown): BursarError {
   return new BursarError("store_unavailable", message, {}, { cause });
 }
 
-function lineOf(entry: Entry): LogLine {
+function lineOf(entry: Entry, json: string): LogLine {
   const call = "call_id" in entry ? entry.call_id : null;
   const attempt = "attempt_id" in entry ? entry.attempt_id : null;
-  return { seq: entry.seq, at: entry.at, type: entry.type, call_id: call, attempt_id: attempt, json: JSON.stringify(entry) };
+  return { seq: entry.seq, at: entry.at, type: entry.type, call_id: call, attempt_id: attempt, json };
 }
 
 /** The one way into the log. */
@@ -54,11 +55,16 @@ interface Batch {
 
 const emptyBatch = (): Batch => ({ lines: [], entries: [], waiters: [] });
 
+/** Where batches go, and who hears of them. */
+export interface WriterOptions {
+  readonly append: (lines: readonly LogLine[]) => Promise<void>;
+  readonly textOf: (entry: Entry) => string;
+  readonly durable: (entries: readonly Entry[]) => void;
+}
+
 /** Writes lines in batches: whatever waits goes as soon as the last batch is durable. No timer. */
-export function openWriter(
-  append: (lines: readonly LogLine[]) => Promise<void>,
-  durable: (entries: readonly Entry[]) => void,
-): LogWriter {
+export function openWriter(to: WriterOptions): LogWriter {
+  const { append, textOf, durable } = to;
   let next = emptyBatch();
   let writing = false;
   let inFlight: Promise<void> = Promise.resolve();
@@ -105,7 +111,7 @@ export function openWriter(
     failure: () => failure,
     waiting: () => next.lines.length,
     add(entry) {
-      next.lines.push(lineOf(entry));
+      next.lines.push(lineOf(entry, textOf(entry)));
       next.entries.push(entry);
     },
     flushed() {

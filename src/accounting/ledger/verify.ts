@@ -3,6 +3,7 @@ import { apply } from "./apply.js";
 import { chainHash, GENESIS_HASH } from "./chain.js";
 import { emptyState } from "./empty-state.js";
 import type { Entry, PostedEntry, Posting } from "./entry.js";
+import { openLineReader } from "./line.js";
 import type { Account, Hold, State } from "./state.js";
 
 /** One thing that is not as the rules say, at the first entry where it shows. */
@@ -13,7 +14,7 @@ export interface Violation {
   readonly message: string;
 }
 
-/** A stored line: the text and, where the store keeps one, its hash. */
+/** A stored line: its text (see line.ts) and, where the store keeps one, its hash. */
 export interface StoredLine {
   readonly seq: number;
   readonly json: string;
@@ -41,6 +42,7 @@ export interface Verifier {
 /** Begins a check at the first entry. `sha256`: hex of a UTF-8 text. */
 export function openVerifier(options: { sha256: (text: string) => string }): Verifier {
   const state = emptyState();
+  const read = openLineReader();
   const violations: Violation[] = [];
   let hash = GENESIS_HASH;
   let entries = 0;
@@ -59,9 +61,9 @@ export function openVerifier(options: { sha256: (text: string) => string }): Ver
       hash = line.hash;
     }
     try {
-      return JSON.parse(line.json) as Entry;
+      return read(line.seq, line.json);
     } catch (error) {
-      report(line.seq, "json", `Entry ${line.seq} is not JSON: ${error instanceof Error ? error.message : String(error)}`);
+      report(line.seq, "json", `Entry ${line.seq} cannot be read: ${error instanceof Error ? error.message : String(error)}`);
       return null;
     }
   }

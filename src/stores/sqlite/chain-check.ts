@@ -12,7 +12,6 @@ export function sha256(text: string): string {
 /** One row of the log as the database gives it. */
 export interface LogRow {
   readonly seq: number;
-  readonly type: string;
   readonly json: string;
   /** Hex. */
   readonly hash: string;
@@ -24,8 +23,8 @@ export function hexOf(value: SqlValue | undefined): string {
 }
 
 /** Reads the columns of `read-lines.sql`. */
-export function logRow([seq, type, json, stored]: readonly SqlValue[]): LogRow {
-  return { seq: Number(seq), type: textOf(type), json: textOf(json), hash: hexOf(stored) };
+export function logRow([seq, json, stored]: readonly SqlValue[]): LogRow {
+  return { seq: Number(seq), json: textOf(json), hash: hexOf(stored) };
 }
 
 /** The error for a ledger that is not what was written, naming the first entry where it shows. */

@@ -6,7 +6,8 @@ import { apply, resolve } from "../../accounting/ledger/apply.js";
 import { GENESIS_HASH } from "../../accounting/ledger/chain.js";
 import { emptyState, nothingTouched } from "../../accounting/ledger/empty-state.js";
 import type { Entry } from "../../accounting/ledger/entry.js";
-import type { Resolution, State, Touched } from "../../accounting/ledger/state.js";
+import { markOf, openLineReader } from "../../accounting/ledger/line.js";
+import type { State, Touched } from "../../accounting/ledger/state.js";
 import { type ChainEnd, corrupt, hexOf, logRow, passRow } from "./chain-check.js";
 import { prepareQuery, type SqlConnection, textOf } from "./driver.js";
 import type { Head } from "./head-file.js";
@@ -89,19 +90,26 @@ function hashAt(connection: SqlConnection, seq: number): string {
   return hexOf(row[0]);
 }
 
-/** What settled in a row, for the state's memory of recent attempts; null for other rows. */
-function resolutionOf(row: { type: string; json: string }): { attempt: string; resolution: Resolution } | null {
-  if (row.type !== "call.posted" && row.type !== "call.voided") return null;
-  const entry = JSON.parse(row.json) as Entry;
-  if (entry.type === "call.posted")
-    return { attempt: entry.attempt_id, resolution: { kind: "posted", nano: BigInt(entry.nano) } };
-  if (entry.type === "call.voided") return { attempt: entry.attempt_id, resolution: { kind: "voided", nano: 0n } };
-  return null;
+/** Takes what settled in an entry into the state's memory of recent attempts. */
+function remember(state: State, entry: Entry): void {
+  if (entry.type === "call.posted") resolve(state, entry.attempt_id, { kind: "posted", nano: BigInt(entry.nano) });
+  else if (entry.type === "call.voided") resolve(state, entry.attempt_id, { kind: "voided", nano: 0n });
 }
 
-function remember(state: State, row: { type: string; json: string }): void {
-  const settled = resolutionOf(row);
-  if (settled !== null) resolve(state, settled.attempt, settled.resolution);
+/**
+ * Reads the lines behind a checkpoint, whose accounts name those that lines name by number. Accounts that it does not have
+ * any more were dropped: no balance depends on their names.
+ */
+export function readerBehind(state: State): (seq: number, text: string) => Entry {
+  const names = new Map<number, string>();
+  let known = 0;
+  return openLineReader((number) => {
+    if (number > known) {
+      for (const account of state.accounts.values()) names.set(account.number, account.id);
+      known = state.opened;
+    }
+    return names.get(number) ?? `dropped/${number}`;
+  });
 }
 
 /** Loads a ledger. `head` is the last acknowledged entry, where it is known. */
@@ -118,12 +126,13 @@ export function loadLedger(connection: SqlConnection, by: { head: Head | null; c
   const touched = nothingTouched();
   let end: ChainEnd = unchecked;
   expectHash(end, checkpoint, "checkpoint");
+  const read = readerBehind(state);
   for (const row of rowsFrom(connection, start + 1)) {
     end = passRow(end, row);
     expectHash(end, checkpoint, "checkpoint");
     if (head !== null) expectHash(end, head, "head file");
-    if (row.seq <= checkpoint.seq) remember(state, row);
-    else apply(state, JSON.parse(row.json) as Entry, touched);
+    if (row.seq > checkpoint.seq) apply(state, read(row.seq, row.json), touched);
+    else if (markOf(row.json)?.part === 1) remember(state, read(row.seq, row.json));
   }
   return { state, end, unchecked, folded: last - checkpoint.seq, digest, touched };
 }

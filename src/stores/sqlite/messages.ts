@@ -13,15 +13,12 @@ export interface WorkerStart {
   readonly checkedAtStart: number;
 }
 
-/** Entries to append, column by column: what crosses between threads is copied value by value, and objects cost most. */
+/** Lines to append. One text for all of them: what crosses between threads is copied value by value. */
 export interface Lines {
   /** Number of the first; the others follow. */
   readonly first: number;
-  readonly at: readonly number[];
-  readonly type: readonly string[];
-  readonly call_id: readonly (string | null)[];
-  readonly attempt_id: readonly (string | null)[];
-  readonly json: readonly string[];
+  /** One line a row; JSON has no bare line break. */
+  readonly text: string;
 }
 
 /** A batch, and the checkpoint to store once it is acknowledged. */
@@ -30,16 +27,11 @@ export interface Appended {
   readonly checkpoint: Checkpoint | null;
 }
 
-/** The columns of a batch. */
+/** A batch as it crosses. */
 export function linesOf(batch: readonly LogLine[]): Lines {
-  return {
-    first: batch[0]?.seq ?? 0,
-    at: batch.map((line) => line.at),
-    type: batch.map((line) => line.type),
-    call_id: batch.map((line) => line.call_id),
-    attempt_id: batch.map((line) => line.attempt_id),
-    json: batch.map((line) => line.json),
-  };
+  let text = "";
+  for (let index = 0; index < batch.length; index++) text += index === 0 ? batch[index]?.json : `\n${batch[index]?.json}`;
+  return { first: batch[0]?.seq ?? 0, text };
 }
 
 /** What the writing thread answers first. */

@@ -8,6 +8,7 @@ import { apply } from "../../accounting/ledger/apply.js";
 import { GENESIS_HASH } from "../../accounting/ledger/chain.js";
 import { emptyState } from "../../accounting/ledger/empty-state.js";
 import type { Entry } from "../../accounting/ledger/entry.js";
+import { openLineWriter } from "../../accounting/ledger/line.js";
 import type { Hold, Resolution } from "../../accounting/ledger/state.js";
 import type { StoredLine } from "../../accounting/ledger/verify.js";
 import type { Clock } from "../../call/needs.js";
@@ -144,6 +145,7 @@ function assemble({ lock, guard, writer, reader, disk, opened }: Parts, options:
     loaded: opened.state,
     touched: opened.touched,
     epoch: opened.epoch,
+    textOf: openLineWriter(opened.state.accounts),
     append(lines) {
       if (damage !== null) return Promise.reject(damage);
       const last = lines.at(-1)?.seq ?? opened.state.seq;

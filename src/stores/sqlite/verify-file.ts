@@ -2,13 +2,13 @@
 import { existsSync } from "node:fs";
 import { BursarError } from "../../accounting/errors.js";
 import { apply } from "../../accounting/ledger/apply.js";
-import type { Entry } from "../../accounting/ledger/entry.js";
 import type { State } from "../../accounting/ledger/state.js";
 import { openVerifier, type StoredLine, type Verified, type Violation } from "../../accounting/ledger/verify.js";
 import { type ChainEnd, sha256 } from "./chain-check.js";
 import { DEFAULT_DRIVER } from "./driver.js";
 import { type Head, readHead } from "./head-file.js";
 import { layoutOf } from "./layout.js";
+import { readerBehind } from "./load.js";
 import { stateRows } from "./state-rows.js";
 import { openThread, type Thread } from "./thread.js";
 
@@ -77,9 +77,10 @@ async function balanceViolations(
   verified: Verified,
 ): Promise<Violation[]> {
   const { state, end } = checkpoint;
+  const read = readerBehind(state);
   for await (const line of storedLines(reader, end.seq + 1)) {
     if (line.seq > verified.state.seq) break;
-    apply(state, JSON.parse(line.json) as Entry);
+    apply(state, read(line.seq, line.json));
   }
   return differences(state, verified.state).map((name) => {
     return { seq: end.seq, rule: "I5", message: `The stored balance of ${name} is not the fold of the log at entry ${end.seq}.` };

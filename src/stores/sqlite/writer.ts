@@ -6,6 +6,8 @@
 
 import { BursarError } from "../../accounting/errors.js";
 import { chainHash } from "../../accounting/ledger/chain.js";
+import { numbersOf } from "../../accounting/ledger/line.js";
+import { openAttemptIndex } from "./attempt-index.js";
 import { type ChainEnd, corrupt, sha256 } from "./chain-check.js";
 import { type Checkpoint, openCheckpointer } from "./checkpoint.js";
 import { isDamage, loadDriver, makeDurable, openConnection, prepareQuery, type SqlConnection, type SqlValue } from "./driver.js";
@@ -88,40 +90,52 @@ export async function openWriter(options: WorkerStart): Promise<Found> {
 function openAppender(connection: SqlConnection, log: { end: ChainEnd; headPath: string }) {
   const insertOne = connection.prepare(readSql("append-line"));
   const insertMany = connection.prepare(readSql("append-lines"));
+  const noteOpening = connection.prepare(readSql("put-opening"));
+  const index = openAttemptIndex(connection);
   const head = openHead(log.headPath);
   let { end } = log;
 
   /** The columns of one entry. */
-  function chained(lines: Lines, index: number): readonly SqlValue[] {
-    const json = lines.json[index] as string;
+  function chained(json: string): readonly SqlValue[] {
     const hash = chainHash({ previous: end.hash, json, sha256 });
     end = { seq: end.seq + 1, hash };
-    const { at, type, call_id, attempt_id } = lines;
-    const ids = [call_id[index] ?? null, attempt_id[index] ?? null];
-    return [end.seq, at[index] as number, type[index] as string, ...ids, json, Buffer.from(hash, "hex")];
+    for (const [place, number] of numbersOf(json).entries()) noteOpening.run([number, end.seq, place]);
+    index.add(end.seq, json);
+    return [end.seq, json, Buffer.from(hash, "hex")];
   }
 
-  function insert(lines: Lines): void {
+  function insert(lines: readonly string[]): void {
     let next = 0;
-    for (; next + ROWS_AT_ONCE <= lines.json.length; next += ROWS_AT_ONCE) {
+    while (next + ROWS_AT_ONCE <= lines.length) {
       const rows: SqlValue[] = [];
-      for (let row = 0; row < ROWS_AT_ONCE; row++) rows.push(...chained(lines, next + row));
+      for (let row = 0; row < ROWS_AT_ONCE; row++) rows.push(...chained(lines[next++] as string));
       insertMany.run(rows);
     }
-    for (; next < lines.json.length; next++) insertOne.run([...chained(lines, next)]);
+    while (next < lines.length) insertOne.run([...chained(lines[next++] as string)]);
+  }
+
+  function transact(step: () => void): void {
+    connection.exec("BEGIN IMMEDIATE");
+    step();
+    connection.exec("COMMIT");
   }
 
   return {
     end: () => end,
-    append(lines: Lines): void {
-      if (lines.json.length === 0) return;
-      if (lines.first !== end.seq + 1) throw new RangeError(`Entry ${lines.first} does not follow entry ${end.seq}.`);
-      connection.exec("BEGIN IMMEDIATE");
-      insert(lines);
-      connection.exec("COMMIT");
+    append({ first, text }: Lines): void {
+      if (text === "") return;
+      if (first !== end.seq + 1) throw new RangeError(`Entry ${first} does not follow entry ${end.seq}.`);
+      transact(() => {
+        // Before the batch: what it writes are entries of earlier ones, so that an index costs no commit of its own.
+        index.write();
+        insert(text.split("\n"));
+      });
       head.write(end);
     },
-    close: () => head.close(),
+    close(): void {
+      transact(() => index.write("all"));
+      head.close();
+    },
   };
 }
 
@@ -158,17 +172,18 @@ function startWriter({ connection, loaded }: Open, headPath: string): Writer {
 
   function closeAll(): void {
     storeDue();
+    log.close();
     prepareQuery(connection, "PRAGMA wal_checkpoint(TRUNCATE)")();
     connection.close();
-    log.close();
   }
 
   return {
     append: ({ lines, checkpoint }) =>
       once(() => {
+        const before = log.end().seq;
         log.append(lines);
         due = checkpoint;
-        sinceCopy += lines.json.length;
+        sinceCopy += log.end().seq - before;
       }),
     tidy: () => once(tidy),
     close: (checkpoint) =>

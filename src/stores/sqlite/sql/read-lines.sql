@@ -1,3 +1,3 @@
 -- Reads a stretch of the log in order. Text as bytes: see textOf.
 -- ?1 first seq  ?2 most rows
-SELECT seq, CAST(type AS BLOB), CAST(json AS BLOB), hash FROM log WHERE seq >= ?1 ORDER BY seq LIMIT ?2;
+SELECT seq, CAST(json AS BLOB), hash FROM log WHERE seq >= ?1 ORDER BY seq LIMIT ?2;
