@@ -1,8 +1,8 @@
 import type { Memo } from "../accounting/budget/accounts.js";
 import type { Attribution } from "../accounting/budget/budget.js";
-import type { AccountView } from "../accounting/ledger/command.js";
 import type { IdempotencyMark } from "../accounting/ledger/entry.js";
-import type { Identified, KeyIdentity } from "./identify.js";
+import type { Caller, Callers } from "./caller.js";
+import type { KeyIdentity } from "./identify.js";
 import type { ParsedRequest, RequestTarget } from "./message.js";
 import type { CallNeeds, CallSignal, Candidate, Catalog, Dialect } from "./needs.js";
 import type { Replies } from "./replies.js";
@@ -31,31 +31,20 @@ export interface Admissible {
   readonly call_id: string;
   readonly request: CallRequest;
   readonly parsed: ParsedRequest;
-  readonly identified: Identified;
+  readonly caller: Caller;
+  /** Of the first candidate. */
   readonly attribution: Attribution;
   /** The call came with an Idempotency-Key. */
-  readonly idempotency?: IdempotencyMark;
+  readonly idempotency: IdempotencyMark | null;
   readonly candidates: readonly Candidate[];
   readonly startedAt: number;
-  /** What the budgets say of an attribution, now. */
-  readonly covering: (attribution: Attribution) => Covering;
-}
-
-/** The budgets over a call, read once per attempt. */
-export interface Covering {
-  readonly views: readonly AccountView[];
-  /** Some hard budget bounds by the worst case. */
-  readonly strict: boolean;
-  /** No hard budget denies a model without a price. */
-  readonly unknown_price_allowed: boolean;
-  /** Some hard budget shortens whole replies to what fits. */
-  readonly clamps: boolean;
 }
 
 /** What a running call shares with the others. */
 export interface RoadParts {
   readonly needs: CallNeeds;
   readonly memo: Memo;
+  readonly callers: Callers;
   readonly active: Set<string>;
   readonly replies: Replies;
 }

@@ -36,6 +36,34 @@ const SPELLINGS: Readonly<Record<Claim, readonly string[]>> = {
 /** Headers of which one may name a part of a client's work, beside the spellings. */
 const OTHER_CLAIMS = ["x-claude-code-agent-id", "x-openai-subagent", "x-portkey-metadata", "cf-aig-metadata"];
 
+/** Headers by which coding agents are known. */
+const CLIENT_HEADERS = ["user-agent", "originator"];
+/** Headers that carry tags. */
+const TAG_HEADERS = ["x-bursar-tags", "x-litellm-tags"];
+/** Headers of which a client sends another value with every request. */
+const CHANGING: ReadonlySet<string> = new Set(["traceparent", "baggage", "x-bursar-step", "x-codex-turn-metadata"]);
+
+/** What the headers begin with that each carry one tag. */
+export const HELICONE_PROPERTY = "helicone-property-";
+
+const CLAIMING: ReadonlySet<string> = new Set([
+  ...Object.values(SPELLINGS).flat(),
+  ...OTHER_CLAIMS,
+  ...CLIENT_HEADERS,
+  ...TAG_HEADERS,
+  ...CHANGING,
+]);
+
+/** May a header say something about who is calling, or what for? All others are not looked at. */
+export function carriesClaim(name: string): boolean {
+  return CLAIMING.has(name) || name.startsWith(HELICONE_PROPERTY);
+}
+
+/** Is a header's value another one with every call? */
+export function changesByCall(name: string): boolean {
+  return CHANGING.has(name);
+}
+
 /** Does any header claim who is calling? Tracing alone does not. */
 export function claimsAnything(headers: ClaimHeaders): boolean {
   const named = (name: string): boolean => headers[name] !== undefined;

@@ -3,7 +3,7 @@
  * `baggage`, which tracing fills for everybody, what is no tag or one too many is left out.
  */
 import { BursarError } from "../accounting/errors.js";
-import { baggageOf, type ClaimHeaders, membersOf } from "./claim-headers.js";
+import { baggageOf, type ClaimHeaders, HELICONE_PROPERTY, membersOf } from "./claim-headers.js";
 import { readName } from "./name.js";
 
 /** Most tags of a call. */
@@ -12,8 +12,6 @@ const TAGS_MAX = 32;
 /** Metadata headers of other gateways: https://portkey.ai/docs/product/observability/metadata and
  * https://developers.cloudflare.com/ai-gateway/observability/custom-metadata/ (read November 2026). */
 const METADATA_HEADERS = ["cf-aig-metadata", "x-portkey-metadata"] as const;
-
-const HELICONE_PROPERTY = "helicone-property-";
 
 /** Portkey's name for the user; no tag. */
 const PORTKEY_USER = "_user";

@@ -30,7 +30,8 @@ export interface Bound {
 export interface BoundQuery {
   readonly request: ParsedRequest;
   readonly candidate: Candidate;
-  readonly views: readonly AccountView[];
+  /** Some budget over the call is a hard one. */
+  readonly hard: boolean;
   readonly strict: boolean;
   readonly output_default: number;
   readonly state: State;
@@ -40,24 +41,13 @@ export interface BoundQuery {
   readonly clamp_to?: number;
 }
 
-/** Is any account of the call a hard one? Only those refuse, cap and clamp. */
-export function isHard(views: readonly AccountView[]): boolean {
-  return views.some((view) => view.mode === "hard");
-}
-
-/** The first part of the request for which the question is true; undefined where there is none. */
-function findPart(request: ParsedRequest, question: (part: Part) => boolean): Part | undefined {
-  const found = request.system.find(question);
-  if (found !== undefined) return found;
-  for (const message of request.messages) {
-    const part = message.parts.find(question);
-    if (part !== undefined) return part;
-  }
+/** The first part of the request of a kind; undefined where there is none. Loops, not `find`: a prompt has hundreds of parts. */
+function findPart<Kind extends Part["kind"]>(request: ParsedRequest, kind: Kind): Extract<Part, { kind: Kind }> | undefined {
+  for (const part of request.system) if (part.kind === kind) return part as Extract<Part, { kind: Kind }>;
+  for (const message of request.messages)
+    for (const part of message.parts) if (part.kind === kind) return part as Extract<Part, { kind: Kind }>;
   return undefined;
 }
-
-const isAudio = (part: Part): boolean => part.kind === "audio";
-const isUnknown = (part: Part): boolean => part.kind === "unknown";
 
 /** Most uses of one server-side tool: its own bound, the request's, or the one that the key sets for those without. */
 function toolUses(request: ParsedRequest, tool: ToolDeclaration, key: KeyIdentity): number | null {
@@ -83,7 +73,8 @@ export function toolUsesToSend(request: ParsedRequest, key: KeyIdentity): number
 export function refuseUnbounded(query: { request: ParsedRequest; key: KeyIdentity; price: PriceRow | null }): void {
   const { request, key, price } = query;
   const allowed = key.allow_parameters ?? [];
-  const field = allowed.includes("*") ? undefined : request.unknown_fields.find((name) => !allowed.includes(name));
+  const all = request.unknown_fields.length === 0 || allowed.includes("*");
+  const field = all ? undefined : request.unknown_fields.find((name) => !allowed.includes(name));
   if (field !== undefined) {
     throw new BursarError(
       "parameter_refused",
@@ -92,8 +83,8 @@ export function refuseUnbounded(query: { request: ParsedRequest; key: KeyIdentit
       { parameter: field },
     );
   }
-  const part = findPart(request, isUnknown);
-  if (part?.kind === "unknown") {
+  const part = findPart(request, "unknown");
+  if (part !== undefined) {
     throw new BursarError("parameter_refused", `A content part of type "${part.type}" cannot be bounded under a hard budget.`, {
       parameter: part.type,
     });
@@ -114,17 +105,17 @@ export function refuseUnbounded(query: { request: ParsedRequest; key: KeyIdentit
 /** Input that nothing bounds but the model's context window: the whole of it, or a refusal. */
 function boundedInput(query: BoundQuery, counted: EstimatedInput, price: PriceRow | null): number {
   // Compressed silence is minutes in a kilobyte: sound has no bound by its bytes, only a usual size.
-  const sound = query.strict && findPart(query.request, isAudio) !== undefined ? "audio" : undefined;
+  const sound = query.strict && findPart(query.request, "audio") !== undefined ? "audio" : undefined;
   const kind = counted.unbounded[0] ?? sound;
   if (kind === undefined) return counted.tokens;
   if (price?.context_window !== undefined && price.context_window !== null) return Math.max(counted.tokens, price.context_window);
-  if (!isHard(query.views)) return counted.tokens;
+  if (!query.hard) return counted.tokens;
   const message = `The size of this ${kind} in tokens has no bound for ${query.candidate.canonical}, so a hard budget cannot cover it. Send it as text.`;
   throw new BursarError("parameter_refused", message, { parameter: kind });
 }
 
 function toolFees(uses: number, price: PriceRow | null): bigint {
-  return price === null ? 0n : (BigInt(uses) * picoOf(price.pico, "web_searches", price.free) + 999n) / 1000n;
+  return price === null || uses === 0 ? 0n : (BigInt(uses) * picoOf(price.pico, "web_searches", price.free) + 999n) / 1000n;
 }
 
 /**
@@ -178,28 +169,32 @@ export function boundAttempt(query: BoundQuery): Bound {
     );
   }
   const sliced = request.stream && !strict && !hidesOutput(request, price) && cap * request.choices > OUTPUT_SLICE;
-  const hard = isHard(query.views);
   const { service_tier } = request;
-  const audio = findPart(request, isAudio) !== undefined;
+  const audio = findPart(request, "audio") !== undefined;
   const cacheWrites = request.cache_writes ?? "none";
-  const priced: CeilingOptions = { strict, cacheWrites, service_tier, audio };
-  const base = { estimated_input: counted.tokens, output_cap: cap, cap_upstream: hard && cap > 0, sliced, priced };
-  const output = { cap, slice: sliced ? OUTPUT_SLICE : null, choices: request.choices };
-  const ceiling = ceilingFor({
+  const { simulated } = candidate.upstream;
+  const tokens = ceilingFor({
     estimated_input: estimated,
-    exact: counted.exact && !candidate.upstream.simulated,
+    exact: counted.exact && !simulated,
     bytes: counted.bytes,
     tool_results: results,
     usage_untold: request.usage_untold ?? false,
-    calibration: query.state.calibrations.get(calibrationKey(candidate.canonical, candidate.upstream.simulated)) ?? null,
-    output,
+    calibration: query.state.calibrations.get(calibrationKey(candidate.canonical, simulated)) ?? null,
+    output: { cap, slice: sliced ? OUTPUT_SLICE : null, choices: request.choices },
     row: price,
     mode: strict ? "strict" : "measured",
     cacheWrites,
     service_tier,
     audio,
   });
-  return { ...base, ceiling: { ...ceiling, nano: ceiling.nano + toolFees(uses, price) } };
+  return {
+    ceiling: uses === 0 ? tokens : { ...tokens, nano: tokens.nano + toolFees(uses, price) },
+    estimated_input: counted.tokens,
+    output_cap: cap,
+    cap_upstream: query.hard && cap > 0,
+    sliced,
+    priced: { strict, cacheWrites, service_tier, audio },
+  };
 }
 
 /**

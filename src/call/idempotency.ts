@@ -6,6 +6,7 @@ import { createHash } from "node:crypto";
 import { BursarError } from "../accounting/errors.js";
 import type { IdempotencyMark } from "../accounting/ledger/entry.js";
 import type { Admissible, CallRequest, RoadParts } from "./admissible.js";
+import { coveringOf, viewsOf } from "./covering.js";
 import type { Turn } from "./replies.js";
 import type { CallReply } from "./reply.js";
 
@@ -51,12 +52,12 @@ export function idempotencyMark(request: CallRequest): IdempotencyMark | null {
  * `outcome_unknown`, `idempotency_mismatch`.
  */
 export function recall(road: RoadParts, call: Admissible): Kept {
-  if (call.idempotency === undefined) return NOT_KEPT;
+  if (call.idempotency === null) return NOT_KEPT;
   const turn = road.replies.begin({ ...call.idempotency, call_id: call.call_id });
   if (turn.kind === "mine") return { reply: null, keep: (reply) => keep({ road, turn, call }, reply) };
   const { reply } = turn;
   // What is left of the budgets is told as it is now.
-  const figures = { ...reply.facts.figures, remaining: call.covering(call.attribution).views };
+  const figures = { ...reply.facts.figures, remaining: viewsOf(road, coveringOf(road, call.attribution)) };
   return { ...NOT_KEPT, reply: { ...reply, facts: { ...reply.facts, figures, replayed: true } } };
 }
 

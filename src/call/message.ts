@@ -2,21 +2,36 @@
  * The one neutral message model. It is for reading (estimates, savings, loops); what is not edited is never rendered
  * from it: the client's own bytes go upstream.
  */
+import type { TextMeasure } from "../accounting/meter/estimate.js";
+
+/** Who speaks. */
 export type Role = "system" | "user" | "assistant" | "tool";
 
-/** One piece of a message. */
+/** A text that its reader measured where it stands in the body, instead of making a text of it: that is made when it is asked for. */
+export interface InPlace {
+  /** Of the whole text that the part is (a call's name and arguments together). */
+  readonly measured: TextMeasure;
+}
+
+/** One piece of a message. `placed` only tells what its text tells too, sooner. */
 export type Part =
-  | { readonly kind: "text"; readonly text: string }
+  | { readonly kind: "text"; readonly text: string; readonly placed?: InPlace }
   /** Text as token ids: `count` of them, `bytes` of UTF-8 as compact JSON. */
   | { readonly kind: "tokens"; readonly count: number; readonly bytes: number }
   /** Inline media, by size; `tokens_max` when the provider's rule gives a bound. */
   | { readonly kind: "image"; readonly bytes: number | null; readonly by_reference: boolean; readonly detail?: string }
   | { readonly kind: "audio"; readonly bytes: number | null; readonly by_reference: boolean }
   | { readonly kind: "file"; readonly bytes: number | null; readonly by_reference: boolean }
-  | { readonly kind: "tool_call"; readonly id: string; readonly name: string; readonly arguments: string }
-  | { readonly kind: "tool_result"; readonly id: string; readonly text: string }
+  | {
+      readonly kind: "tool_call";
+      readonly id: string;
+      readonly name: string;
+      readonly arguments: string;
+      readonly placed?: InPlace;
+    }
+  | { readonly kind: "tool_result"; readonly id: string; readonly text: string; readonly placed?: InPlace }
   /** Reasoning or thinking; opaque when encrypted or redacted. */
-  | { readonly kind: "thinking"; readonly text: string; readonly opaque: boolean }
+  | { readonly kind: "thinking"; readonly text: string; readonly opaque: boolean; readonly placed?: InPlace }
   /** Content that the provider keeps under a name (an earlier response, a stored prompt, a cache): up to the whole context window. */
   | { readonly kind: "reference"; readonly to: string }
   /** A part this version does not know: refused on hard budgets before upstream. */

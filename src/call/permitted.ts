@@ -27,9 +27,15 @@ export function refuseRoute(key: KeyIdentity, route: RouteName): void {
   throw new BursarError("route_not_allowed", message, { key: name, route });
 }
 
+/** Does the client bring a credential of its own? */
+export function bringsCredentials(credentials: Readonly<Record<string, string>> | undefined): boolean {
+  for (const _ in credentials) return true;
+  return false;
+}
+
 /** Refuses a call that brings no credential to a provider that only has its clients' own. Throws BursarError `unauthorized`. */
 export function refuseWithoutCredentials(upstream: Upstream, credentials: Readonly<Record<string, string>> | undefined): void {
-  if (upstream.needs_credentials !== true || Object.keys(credentials ?? {}).length > 0) return;
+  if (upstream.needs_credentials !== true || bringsCredentials(credentials)) return;
   const message =
     `The provider "${upstream.name}" takes its clients' own credentials (passthrough) and this call brings none. Send Bursar's ` +
     `key as x-bursar-key and the provider's own as Authorization: Bearer … or x-api-key, or set providers.${upstream.name}.api_key.`;

@@ -2,14 +2,13 @@
  * The straight line of a call: read → identify → plan → bound → hold → send → settle. Enforcement is a line here, never a
  * hook. Knows nothing of HTTP. Money path: fails closed — any exception before the hold denies, any after it settles.
  */
-import { openMemo, pathOf } from "../accounting/budget/accounts.js";
-import type { Attribution } from "../accounting/budget/budget.js";
+import { openMemo } from "../accounting/budget/accounts.js";
 import { BursarError } from "../accounting/errors.js";
-import { viewOf } from "../accounting/ledger/view.js";
 import { openWindows } from "../accounting/units/window.js";
-import type { Admissible, CallRequest, Covering, RoadParts } from "./admissible.js";
+import type { Admissible, CallRequest, RoadParts } from "./admissible.js";
+import { attributionOf, openCallers } from "./caller.js";
+import { coveringOf, viewsOf } from "./covering.js";
 import { idempotencyMark, NOT_KEPT, recall } from "./idempotency.js";
-import { type AttributionClaims, identify } from "./identify.js";
 import type { CallNeeds } from "./needs.js";
 import { observe } from "./observe.js";
 import { refuseHedging, refuseModel, refuseRoute, refuseWithoutCredentials } from "./permitted.js";
@@ -33,12 +32,12 @@ const RENEW_MS = 10_000;
  * to, for those that come again with their Idempotency-Key; without them the road begins with none.
  */
 export function openRoad(needs: CallNeeds, replies: Replies = openReplies(needs)): Road {
-  const memo = openMemo(openWindows());
   const active = new Set<string>();
+  const parts: RoadParts = { needs, memo: openMemo(openWindows()), callers: openCallers(), active, replies };
   const renewal = setInterval(() => needs.ledger.renew([...active]), RENEW_MS);
   renewal.unref();
   return {
-    run: (request) => runCall({ needs, memo, active, replies }, request),
+    run: (request) => runCall(parts, request),
     active,
     close() {
       clearInterval(renewal);
@@ -68,46 +67,17 @@ function admissible(road: RoadParts, request: CallRequest, callId: string): Admi
   refuseRoute(key, dialect.name);
   refuseHedging(request.headers);
   const parsed = dialect.read(request.body, request.target);
-  const claims: AttributionClaims = {
-    headers: request.headers,
-    body_user: parsed.body_user,
-    body_session: parsed.body_session ?? null,
-    body_tags: parsed.body_tags,
-    ...(request.path_agent === undefined ? {} : { path_agent: request.path_agent }),
-  };
-  const identified = identify(key, claims);
+  const caller = road.callers.of(request, parsed);
   const found = (request.catalog ?? needs.catalog).candidates({ dialect: dialect.name, model: parsed.model, at: startedAt });
-  const candidates = planCall({ parsed, key, credentials: request.credentials ?? {}, candidates: found });
+  const candidates = planCall({ key, credentials: request.credentials, candidates: found });
   const first = candidates[0];
   if (first === undefined)
     throw new BursarError("model_unknown", `No provider serves "${parsed.model}" in the ${dialect.name} dialect.`);
   refuseModel(key, first.canonical);
   refuseWithoutCredentials(first.upstream, request.credentials);
   const idempotency = idempotencyMark(request);
-  return {
-    call_id: callId,
-    request,
-    ...(idempotency === null ? {} : { idempotency }),
-    parsed,
-    identified,
-    attribution: { ...identified.caller, model: first.canonical },
-    candidates,
-    startedAt,
-    covering: (attribution) => coveringOf(road, attribution),
-  };
-}
-
-function coveringOf({ needs, memo }: RoadParts, attribution: Attribution): Covering {
-  const now = needs.clock.now();
-  const state = needs.ledger.state();
-  const path = pathOf(state, attribution, now, memo);
-  const hard = path.map((step) => step.budget.budget).filter((budget) => budget.mode === "hard");
-  return {
-    views: path.map((step) => viewOf(state, step, now)),
-    strict: hard.some((budget) => budget.ceiling === "strict"),
-    unknown_price_allowed: hard.every((budget) => budget.on_unknown_price === "ceiling"),
-    clamps: hard.some((budget) => budget.clamp),
-  };
+  const attribution = attributionOf(caller, first.canonical);
+  return { call_id: callId, request, parsed, caller, attribution, idempotency, candidates, startedAt };
 }
 
 /** Errors that are no refusal to record: the ledger has done so itself, or the call was admitted and failed later. */
@@ -163,11 +133,11 @@ function refuse(
       call_id: callId,
       cost_usd: null,
       ceiling_usd: requestedUsd(error),
-      remaining: call === null ? [] : call.covering(call.attribution).views,
+      remaining: call === null ? [] : viewsOf(road, coveringOf(road, call.attribution)),
     },
     model: call?.attribution.model ?? null,
     simulated: call?.candidates[0]?.upstream.simulated === true,
-    warnings: call?.identified.warnings ?? [],
+    warnings: call?.caller.identified.warnings ?? [],
     provider_headers: {},
   };
   return { kind: "refused", error, body, facts };

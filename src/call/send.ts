@@ -3,22 +3,24 @@
  * Money path: fails closed — the hold is durable before the first byte goes upstream.
  */
 
-import { amountOfCeiling } from "../accounting/budget/amount-of.js";
-import type { Attribution } from "../accounting/budget/budget.js";
 import { BursarError, type ErrorDetails } from "../accounting/errors.js";
-import type { AccountView, Ceiling, LedgerRefusal } from "../accounting/ledger/command.js";
+import type { LedgerRefusal } from "../accounting/ledger/command.js";
 import { costOf } from "../accounting/price/cost.js";
 import { usdText } from "../accounting/units/money.js";
-import type { Admissible, Covering, RoadParts } from "./admissible.js";
+import type { Admissible, RoadParts } from "./admissible.js";
 import { type Attempt, figuresOf, settle } from "./attempt.js";
-import { affordableOutput, type Bound, boundAttempt, isHard, refuseUnbounded, toolUsesToSend } from "./estimate-ceiling.js";
+import { boundClosely } from "./bound-closely.js";
+import { openCallSignal } from "./call-signal.js";
+import { attributionOf } from "./caller.js";
+import { coveringOf } from "./covering.js";
+import { toolUsesToSend } from "./estimate-ceiling.js";
 import {
   type CallNeeds,
   type Candidate,
-  type EstimatedInput,
   type Splice,
   UpstreamFailure,
   type UpstreamReply,
+  type UpstreamRequest,
 } from "./needs.js";
 import { observe } from "./observe.js";
 import type { CallReply, ReplyFacts } from "./reply.js";
@@ -46,128 +48,70 @@ type Tried =
 const UNFIT: ReadonlySet<string> = new Set(["parameter_refused", "invalid_request"]);
 
 /**
- * Tries candidates in order until one answers; every attempt takes its own hold at its own price, so a fallback that no
- * budget can pay is refused like any call. Throws BursarError when the call is refused or cannot be served.
+ * Tries candidates in order until one answers, each again where its provider bills nothing and a wait is bearable. Every
+ * attempt takes its own hold at its own price, so a fallback that no budget can pay is refused like any call. Throws
+ * BursarError when the call is refused or cannot be served.
  */
 export async function sendCandidates(road: RoadParts, call: Admissible): Promise<CallReply> {
+  const { clock, limits } = road.needs;
+  const { signal } = call.request;
   let number = 0;
   let last: (() => CallReply) | null = null;
   for (const candidate of call.candidates) {
     try {
-      const tried = await tryCandidate(road, call, { candidate, number });
-      if (tried.kind === "reply") return tried.reply;
-      number = tried.number;
-      last = tried.give;
+      for (let retry = 0; ; retry++) {
+        number += 1;
+        const tried = await tryOnce(road, call, { candidate, number });
+        if (tried.kind === "reply") return tried.reply;
+        const { waitMs, give } = tried;
+        last = give;
+        if (retry >= limits.retries_max || signal.aborted || waitMs === null || waitMs > RETRY_WAIT_MAX_MS) break;
+        await clock.sleep(Math.max(waitMs, RETRY_WAIT_FIRST_MS * 2 ** retry), signal);
+        if (signal.aborted) break;
+      }
     } catch (error) {
       if (last === null || !(error instanceof BursarError) || !UNFIT.has(error.code)) throw error;
     }
-    if (call.request.signal.aborted) break;
+    if (signal.aborted) break;
   }
   if (last === null) throw new BursarError("model_unknown", `No provider serves "${call.parsed.model}".`);
   return last();
 }
 
-/** Tries one candidate, again where its provider bills nothing and a wait is bearable. `number` counts the call's attempts. */
-async function tryCandidate(
-  road: RoadParts,
-  call: Admissible,
-  of: { candidate: Candidate; number: number },
-): Promise<Tried & { readonly number: number }> {
-  const { clock, limits } = road.needs;
-  const { signal } = call.request;
-  for (let retry = 0; ; retry++) {
-    const number = of.number + retry + 1;
-    const tried = await tryOnce(road, call, { candidate: of.candidate, number });
-    if (tried.kind === "reply" || retry >= limits.retries_max || signal.aborted) return { ...tried, number };
-    if (tried.waitMs === null || tried.waitMs > RETRY_WAIT_MAX_MS) return { ...tried, number };
-    await clock.sleep(Math.max(tried.waitMs, RETRY_WAIT_FIRST_MS * 2 ** retry), signal);
-    if (signal.aborted) return { ...tried, number };
-  }
-}
-
-/** Would a hard account refuse this ceiling? */
-function isShort(views: readonly AccountView[], ceiling: Ceiling): boolean {
-  return views.some((view) => view.mode === "hard" && view.left !== null && amountOfCeiling(view, ceiling, 1n) > view.left);
-}
-
-function bound(
-  road: RoadParts,
-  call: Admissible,
-  of: { candidate: Candidate; attribution: Attribution; covering: Covering; counted: EstimatedInput },
-): Bound {
-  const { needs } = road;
-  const { candidate, attribution, covering, counted } = of;
-  const { views, strict } = covering;
-  const { parsed } = call;
-  const price = candidate.price ?? candidate.dearest;
-  if (isHard(views)) refuseUnbounded({ request: parsed, key: call.request.key, price });
-  const output_default = needs.agent(attribution.agent).output_default;
-  const { key } = call.request;
-  const query = { request: parsed, key, candidate, views, strict, output_default, counted, state: needs.ledger.state() };
-  const first = boundAttempt(query);
-  // What is held in full and fits is held as it is: no output needs to be made shorter.
-  if (!first.sliced && !isShort(views, first.ceiling)) return first;
-  const least = boundAttempt({ ...query, clamp_to: 1 }).ceiling;
-  if (isShort(views, least)) return first;
-  const beyond = { inputNano: least.nano, inputTokens: least.input_tokens + least.output_tokens, price, choices: parsed.choices };
-  const more = affordableOutput(views, beyond);
-  // The least ceiling has one token of each answer in it already.
-  const affordable = more === null ? null : more + 1;
-  if (affordable === null || affordable >= first.output_cap) return first;
-  // A stream would be cut there anyway; a whole reply is only shortened where the budget says so.
-  if (first.sliced)
-    return { ...first, output_cap: Math.max(affordable, Math.ceil(first.ceiling.output_tokens / parsed.choices)) };
-  return covering.clamps ? boundAttempt({ ...query, clamp_to: affordable }) : first;
-}
-
-/** Bounds by the estimate; where that would be refused, by the provider's own tokenizer, which needs no margin. */
-async function boundClosely(
-  road: RoadParts,
-  call: Admissible,
-  of: { candidate: Candidate; attribution: Attribution; covering: Covering },
-): Promise<Bound> {
-  const { estimator } = road.needs;
-  const { canonical, upstream } = of.candidate;
-  const bounded = bound(road, call, { ...of, counted: estimator.input(call.parsed, canonical) });
-  if (upstream.simulated || !isShort(of.covering.views, bounded.ceiling)) return bounded;
-  const counted = await estimator.count?.(call.parsed, canonical);
-  if (counted === null || counted === undefined) return bounded;
-  return bound(road, call, { ...of, covering: call.covering(of.attribution), counted });
-}
-
 async function takeHold(road: RoadParts, call: Admissible, of: { candidate: Candidate; number: number }): Promise<Attempt> {
   const { needs } = road;
   const { candidate, number } = of;
-  const attribution: Attribution = { ...call.attribution, model: candidate.canonical };
-  const covering = call.covering(attribution);
+  const { call_id, parsed, idempotency } = call;
+  const { upstream } = candidate;
+  const attribution = candidate === call.candidates[0] ? call.attribution : attributionOf(call.caller, candidate.canonical);
+  const covering = coveringOf(road, attribution);
   const price = candidate.price ?? (covering.unknown_price_allowed ? candidate.dearest : null);
-  const bounded = await boundClosely(road, call, { candidate, attribution, covering });
-  const attempt_id = `${call.call_id}.${number}`;
-  const [result] = await needs.ledger.apply([
-    {
-      type: "hold",
-      call_id: call.call_id,
-      attempt_id,
-      attribution,
-      provider: candidate.provider,
-      price_id: price?.id ?? null,
-      price_unknown: price === null && call.parsed.billed !== "nothing",
-      ceiling: bounded.ceiling,
-      estimated_input: bounded.estimated_input,
-      simulated: candidate.upstream.simulated,
-      ...(call.idempotency === undefined ? {} : { idempotency: call.idempotency }),
-    },
-  ]);
+  const bounding = boundClosely(road, call, { candidate, attribution, covering });
+  const bounded = bounding instanceof Promise ? await bounding : bounding;
+  const attempt_id = `${call_id}.${number}`;
+  const hold = {
+    type: "hold" as const,
+    call_id,
+    attempt_id,
+    attribution,
+    provider: candidate.provider,
+    price_id: price?.id ?? null,
+    price_unknown: price === null && call.parsed.billed !== "nothing",
+    ceiling: bounded.ceiling,
+    estimated_input: bounded.estimated_input,
+    simulated: upstream.simulated,
+  };
+  const [result] = await needs.ledger.apply([idempotency === null ? hold : { ...hold, idempotency }]);
   if (result === undefined) throw new BursarError("internal", "The ledger did not answer the hold.");
   if (!result.ok) throw refusalError(result.refusal, call);
-  observe(needs, { kind: "admitted", call_id: call.call_id, agent: attribution.agent, model: attribution.model });
+  observe(needs, { kind: "admitted", call_id, agent: attribution.agent, model: attribution.model });
   return {
-    call_id: call.call_id,
+    call_id,
     attempt_id,
     attribution,
     candidate,
     dialect: call.request.dialect,
-    request: call.parsed,
+    request: parsed,
     bound: bounded,
     price,
     held: bounded.ceiling,
@@ -204,38 +148,34 @@ function refusalError(refusal: LedgerRefusal, call: Admissible): BursarError {
 
 async function tryOnce(road: RoadParts, call: Admissible, of: { candidate: Candidate; number: number }): Promise<Tried> {
   const { needs, active } = road;
+  const { signal } = call.request;
   const attempt = await takeHold(road, call, of);
   active.add(attempt.attempt_id);
   let streaming = false;
+  const abort = openCallSignal();
   try {
-    if (call.request.signal.aborted) {
+    if (signal.aborted) {
       await settle(needs, attempt, { kind: "void", proof: "not_sent" });
       throw new BursarError("request_timeout", "The client left before the call was sent.");
     }
-    const abort = new AbortController();
     let reply: UpstreamReply;
     try {
-      reply = await of.candidate.upstream.send(upstreamRequest(call, attempt), abort.signal);
+      reply = await of.candidate.upstream.send(upstreamRequest(call, attempt), abort);
     } catch (error) {
       return await afterFailure(road, attempt, error);
     }
-    if (reply.status < 200 || reply.status > 299) return await afterError(road, call, { attempt, reply });
-    const facts = factsOf(call, attempt, reply);
-    const type = call.parsed.target.framing === "json" ? "application/json" : "text/event-stream";
-    if (call.parsed.stream && (reply.headers["content-type"] ?? "").includes(type)) {
+    const { status } = reply;
+    if (status < 200 || status > 299) return await afterError(road, call, { attempt, reply });
+    if (call.parsed.stream && isStream(call, reply)) {
       streaming = true;
+      // The facts are those of the hold: the head goes out before the stream is settled.
+      const facts = factsOf(call, attempt, { reply, cost: null });
       const abortUpstream = (): void => abort.abort();
-      const body = settleStream({
-        needs,
-        attempt,
-        reply,
-        clientSignal: call.request.signal,
-        abortUpstream,
-        done: () => active.delete(attempt.attempt_id),
-      });
-      return { kind: "reply", reply: { kind: "stream", status: reply.status, body, facts: facts(null) } };
+      const done = (): void => void active.delete(attempt.attempt_id);
+      const body = settleStream({ needs, attempt, reply, clientSignal: signal, abortUpstream, done });
+      return { kind: "reply", reply: { kind: "stream", status, body, facts } };
     }
-    return await wholeReply(needs, attempt, { reply, facts });
+    return await wholeReply(needs, call, { attempt, reply });
   } catch (error) {
     // Whatever broke after the hold and was not settled where it broke: nobody knows what was billed.
     if (!attempt.settled) await settle(needs, attempt, { kind: "presume", reason: "fault" });
@@ -245,16 +185,19 @@ async function tryOnce(road: RoadParts, call: Admissible, of: { candidate: Candi
   }
 }
 
+/** Is the answer a stream, as it was asked for? */
+function isStream(call: Admissible, reply: UpstreamReply): boolean {
+  const type = call.parsed.target.framing === "json" ? "application/json" : "text/event-stream";
+  return (reply.headers["content-type"] ?? "").includes(type);
+}
+
 /** The whole reply, or that it is none: the attempt is then settled, and another model may still answer. */
-async function wholeReply(
-  needs: CallNeeds,
-  attempt: Attempt,
-  of: { reply: UpstreamReply; facts: (cost: bigint | null) => ReplyFacts },
-): Promise<Tried> {
-  const { reply, facts } = of;
+async function wholeReply(needs: CallNeeds, call: Admissible, of: { attempt: Attempt; reply: UpstreamReply }): Promise<Tried> {
+  const { attempt, reply } = of;
   try {
     const { body, cost } = await settleReply(needs, attempt, reply);
-    return { kind: "reply", reply: { kind: "whole", status: reply.status, body, facts: facts(cost) } };
+    const facts = factsOf(call, attempt, { reply, cost });
+    return { kind: "reply", reply: { kind: "whole", status: reply.status, body, facts } };
   } catch (error) {
     if (!(error instanceof BursarError) || !error.code.startsWith("upstream_")) throw error;
     return failed(error);
@@ -269,26 +212,36 @@ function failed(told: BursarError, waitMs: number | null = null): Tried {
   return { kind: "failed", waitMs, give };
 }
 
-function upstreamRequest(call: Admissible, attempt: Attempt) {
+type Writable<T> = { -readonly [K in keyof T]: T[K] };
+
+/** What is changed of the client's bytes: only what was held for and is not there already. */
+function spliceOf(call: Admissible, { candidate, bound: bounded }: Attempt): Splice {
+  const { parsed } = call;
+  const splice: Writable<Splice> = {};
+  if (candidate.model !== parsed.model) splice.model = candidate.model;
+  if (bounded.cap_upstream) {
+    if (bounded.output_cap !== parsed.output_cap) splice.output_cap = bounded.output_cap;
+    const uses = toolUsesToSend(parsed, call.request.key);
+    if (uses !== null) splice.tool_uses = uses;
+  }
+  if (parsed.stream && !parsed.wants_usage) splice.include_usage = true;
+  return splice;
+}
+
+const NO_CREDENTIALS: Readonly<Record<string, string>> = {};
+
+function upstreamRequest(call: Admissible, attempt: Attempt): UpstreamRequest {
   const { request, parsed } = call;
-  const { candidate, bound: bounded } = attempt;
-  const uses = bounded.cap_upstream ? toolUsesToSend(parsed, request.key) : null;
-  const splice: Splice = {
-    ...(candidate.model === parsed.model ? {} : { model: candidate.model }),
-    ...(bounded.cap_upstream && bounded.output_cap !== parsed.output_cap ? { output_cap: bounded.output_cap } : {}),
-    ...(uses === null ? {} : { tool_uses: uses }),
-    ...(parsed.stream && !parsed.wants_usage ? { include_usage: true } : {}),
-  };
-  const { upstream, model } = candidate;
+  const { upstream, model } = attempt.candidate;
   const headers: Record<string, string> = {};
-  for (const [name, value] of Object.entries(request.headers)) if (upstream.headers_allowed(name)) headers[name] = value;
+  for (const name in request.headers) if (upstream.headers_allowed(name)) headers[name] = request.headers[name] as string;
   return {
     dialect: request.dialect.name,
     model,
     query: request.query,
-    body: request.dialect.prepare(parsed, splice, upstream.quirks),
+    body: request.dialect.prepare(parsed, spliceOf(call, attempt), upstream.quirks),
     headers,
-    credentials: request.credentials ?? {},
+    credentials: request.credentials ?? NO_CREDENTIALS,
     stream: parsed.stream,
     framing: parsed.target.framing ?? "sse",
   };
@@ -322,10 +275,15 @@ async function afterError(road: RoadParts, call: Admissible, of: { attempt: Atte
     if (!(error instanceof UpstreamFailure)) throw error;
     complete = false;
   }
-  const facts = factsOf(call, attempt, reply);
+  const answered = (cost: bigint | null): CallReply => ({
+    kind: "whole",
+    status,
+    body,
+    facts: factsOf(call, attempt, { reply, cost }),
+  });
   if (complete && candidate.upstream.unbilled(status)) {
     await settle(needs, attempt, { kind: "void", proof: `unbilled_status:${status}` });
-    const give = (): CallReply => ({ kind: "whole", status, body, facts: facts(0n) });
+    const give = (): CallReply => answered(0n);
     if (status === 429 || status === 529 || status === 503) return { kind: "failed", waitMs: retryAfterMs(reply.headers), give };
     // What is wrong with the request or the key is as wrong for another model.
     return status < 500 ? { kind: "reply", reply: give() } : { kind: "failed", waitMs: null, give };
@@ -342,30 +300,30 @@ async function afterError(road: RoadParts, call: Admissible, of: { attempt: Atte
       within ? { kind: "post", usage: { counts, evidence: "estimated" }, ...ended } : { kind: "post_held", ...ended },
     );
     // The provider answered, and what it says of the request is the client's to read.
-    if (status >= 400 && status < 500 && status !== 408)
-      return { kind: "reply", reply: { kind: "whole", status, body, facts: facts(cost) } };
+    if (status >= 400 && status < 500 && status !== 408) return { kind: "reply", reply: answered(cost) };
   }
   const message = `${candidate.provider} failed with status ${status} after the call was sent. Its input is counted.`;
   return failed(new BursarError("upstream_failed", message, { provider: candidate.provider, status }));
 }
 
-/** Soft budgets that stand above their limit: the call passes, the caller is told. Shadow budgets stay unseen. */
-function overSoft(accounts: readonly AccountView[]): readonly string[] {
-  const over = accounts.filter((view) => view.mode === "soft" && view.limit !== null && view.used + view.held > view.limit);
-  return over.map((view) => `over:${view.budget}`);
+const NO_WARNINGS: readonly string[] = [];
+
+/** What the client is told beside the answer: what was ignored, that another model answers, and soft budgets above their limit. Shadow ones stay unseen. */
+function warningsOf(call: Admissible, { candidate, accounts }: Attempt): readonly string[] {
+  let warnings = call.caller.identified.warnings;
+  if (candidate !== call.candidates[0]) warnings = [...warnings, `fallback:${candidate.canonical}`];
+  for (const { mode, limit, used, held, budget } of accounts)
+    if (mode === "soft" && limit !== null && used + held > limit) warnings = [...warnings, `over:${budget}`];
+  return warnings.length === 0 ? NO_WARNINGS : warnings;
 }
 
-/** Another model answers than was asked for: the client is told which. */
-function fellBack(call: Admissible, { candidate }: Attempt): readonly string[] {
-  return candidate === call.candidates[0] ? [] : [`fallback:${candidate.canonical}`];
-}
-
-function factsOf(call: Admissible, attempt: Attempt, reply: UpstreamReply): (cost: bigint | null) => ReplyFacts {
-  return (cost) => ({
-    figures: figuresOf(attempt, cost),
-    model: attempt.candidate.canonical,
-    simulated: attempt.candidate.upstream.simulated,
-    warnings: [...call.identified.warnings, ...fellBack(call, attempt), ...overSoft(attempt.accounts)],
-    provider_headers: reply.headers,
-  });
+function factsOf(call: Admissible, attempt: Attempt, of: { reply: UpstreamReply; cost: bigint | null }): ReplyFacts {
+  const { canonical, upstream } = attempt.candidate;
+  return {
+    figures: figuresOf(attempt, of.cost),
+    model: canonical,
+    simulated: upstream.simulated,
+    warnings: warningsOf(call, attempt),
+    provider_headers: of.reply.headers,
+  };
 }

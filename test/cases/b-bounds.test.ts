@@ -75,7 +75,7 @@ async function query(request: ParsedRequest, over: Partial<BoundQuery> = {}): Pr
       price: row,
       dearest: row,
     },
-    views: [],
+    hard: false,
     strict: false,
     output_default: 8_192,
     state: at.ledger.state(),
