@@ -9,6 +9,9 @@ import { standingClock } from "../ledger-fixtures.js";
 
 const appending = fileURLToPath(new URL("../../src/stores/sqlite/__fixtures__/append-until-killed.mjs", import.meta.url));
 
+/** Syncs of the writing thread before the first batch (strace counts by thread); one that fails there is a refused start. */
+export const OPENING_SYNCS = 8;
+
 /** What came of a process whose disk failed. */
 export interface Ended {
   readonly directory: string;

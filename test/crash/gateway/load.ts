@@ -14,6 +14,8 @@ export interface Asked {
   cost: bigint | null;
   /** Budget that refused it. */
   refusedBy: string | null;
+  /** Events with output that a stream has brought so far, each of one token at least. */
+  events: number;
 }
 
 /** Numbers from 0 up to (not including) the one asked for; the same seed gives the same ones. */
@@ -72,6 +74,8 @@ function shapeOf(chance: Chance): Shape {
   };
 }
 
+/** One event with output, in both formats. */
+const OUTPUT_EVENT = /"content":"[^"]|"type":"text_delta"/g;
 const CLOSING = /: bursar call_id=(\S+) cost_usd=(\S+)/;
 
 /** Reads an answer as far as it comes. A stream's cost is in its closing comment, a whole reply's in a header. */
@@ -83,6 +87,7 @@ async function readAnswer(asked: Asked, of: { response: Awaited<ReturnType<typeo
   try {
     for await (const chunk of body) text += String(chunk);
   } finally {
+    if (of.stream) asked.events = text.match(OUTPUT_EVENT)?.length ?? 0;
     // What the closing comment says was acknowledged, also when the connection broke right behind it.
     const told = of.stream ? CLOSING.exec(text)?.[2] : undefined;
     if (told !== undefined) asked.cost = parseUsd(told);
@@ -118,6 +123,7 @@ export function startLoad(of: { url: string; round: number; clients: number; see
         callId: null,
         cost: null,
         refusedBy: null,
+        events: 0,
       };
       const { path, body, tokens, perSecond } = shapeOf(chance);
       asked.push(one);

@@ -28,8 +28,8 @@ export interface Serving {
   readonly url: string;
   /** From the spawn to the first 200 of `/readyz` (a simulator: of `/healthz`), in milliseconds. */
   readonly readyMs: number;
-  /** Part of that in which its main thread could have run, and other processes had the processors. */
-  readonly waitedMs: number;
+  /** Time of the processors that it took for that, all its threads together, in milliseconds. */
+  readonly cpuMs: number;
   /** Ends it by SIGKILL, and answers once it is gone. */
   readonly kill: () => Promise<void>;
   /** Asks it to stop, and answers its exit code once it is gone. */
@@ -43,12 +43,20 @@ export interface BilledCall {
   readonly id: string;
   readonly key: string;
   readonly ended: string;
+  readonly model: string;
+  readonly output: number;
   readonly nano_usd: string;
 }
 
-/** Milliseconds that a process's main thread has waited for a processor: https://docs.kernel.org/scheduler/sched-stats.html */
-function waitedFor(pid: number): number {
-  return Number(readFileSync(`/proc/${pid}/schedstat`, "utf8").split(" ")[1]) / 1e6;
+/** Ticks of a second in /proc: USER_HZ, 100 on every Linux of today (https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html). */
+const TICKS = 100;
+
+/** Milliseconds of the processors that a process has had so far. */
+function cpuOf(pid: number): number {
+  const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+  // Behind the name, which may hold anything: utime and stime are the 14th and 15th field.
+  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  return ((Number(fields[11]) + Number(fields[12])) * 1_000) / TICKS;
 }
 
 /** Starts `bursar ARGS --json`, which prints its address once it listens. */
@@ -91,9 +99,9 @@ async function serve(
   const url = await listening;
   const answer = await fetch(`${url}${ready}`);
   const readyMs = performance.now() - since;
-  const waitedMs = waitedFor(child.pid ?? 0);
+  const cpuMs = cpuOf(child.pid ?? 0);
   if (answer.status !== 200) throw new Error(`${ready} of bursar ${args[0]} answered ${answer.status}: ${await answer.text()}`);
-  return { url, readyMs, waitedMs, kill, stop, gone };
+  return { url, readyMs, cpuMs, kill, stop, gone };
 }
 
 /** The gateway as a user starts it, on a port of its own choice. */
