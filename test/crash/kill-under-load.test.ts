@@ -10,6 +10,7 @@ import { afterAll, expect, test } from "vitest";
 import { openJournal } from "../../src/stores/journal.js";
 import { openSqlite } from "../../src/stores/sqlite/open-sqlite.js";
 import { verifyFile } from "../../src/stores/sqlite/verify-file.js";
+import { checkHistoryIn } from "../history.js";
 import { standingClock } from "../ledger-fixtures.js";
 
 const KILLS = 20;
@@ -87,6 +88,7 @@ test(`E1: after each of ${KILLS} kills nothing acknowledged is lost, nothing is 
   expect(presumed).toBeGreaterThan(0);
   const verified = await verifyFile(directory);
   expect(verified.violations).toEqual([]);
+  expect(await checkHistoryIn(directory)).toMatchObject({ problems: [], pending: [], presumed: [] });
   for (const account of verified.state.accounts.values()) {
     if (account.budget === "agent") expect(account.used).toBeLessThanOrEqual(400n);
   }

@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { Agent, request } from "undici";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { verifyFile } from "../../src/stores/sqlite/verify-file.js";
+import { checkHistoryIn } from "../history.js";
 import { nothingRead, readOn } from "./gateway/log.js";
 import { type Serving, settledBill, startGateway, startSimulator } from "./gateway/processes.js";
 
@@ -109,5 +110,6 @@ test("E11: SIGTERM with 200 streams ends the process with 0, every stream settle
   }
   const { violations, state } = await verifyFile(data);
   expect(violations).toEqual([]);
+  expect(await checkHistoryIn(data)).toMatchObject({ problems: [], pending: [] });
   expect([...state.accounts.values()].map(({ held }) => held)).toEqual([0n]);
 }, 90_000);

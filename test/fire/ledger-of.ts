@@ -1,5 +1,6 @@
 import { expect } from "vitest";
 import type { RunningBursar } from "../e2e/running-bursar.js";
+import { checkHistory } from "../history.js";
 
 /** What the ledger came to for one call of one attempt. */
 export interface Counted {
@@ -21,12 +22,14 @@ interface Growing extends Omit<Counted, "nano"> {
 }
 
 /**
- * Reads the whole log, entry by entry, with none of the ledger's own rules: by the `x-bursar-user` of each call. Fails when
+ * Has the history checker read the whole log, then reads it, entry by entry, with none of the ledger's own rules: by the `x-bursar-user` of each call. Fails when
  * a call has two attempts, or an attempt has more than one end.
  */
 export async function countedByUser(at: RunningBursar): Promise<Map<string, Counted>> {
+  const { ledger } = at.server.core;
+  expect((await checkHistory(ledger.read(1))).problems).toEqual([]);
   const attempts = new Map<string, Growing>();
-  for await (const entry of at.server.core.ledger.read(1)) {
+  for await (const entry of ledger.read(1)) {
     if (!("attempt_id" in entry) || entry.type === "call.refused") continue;
     const { attempt_id } = entry;
     if (entry.type === "call.held") {

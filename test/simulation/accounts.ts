@@ -87,7 +87,10 @@ export class AccountBooks {
     return (opening.window_start ?? 0) < oldestCounting(window.ms, Math.max(at, budget.latest));
   }
 
-  standingOf({ opening }: AccountBook, at: number): { used: bigint; held: bigint } {
+  standingOf(account: AccountBook, at: number): { used: bigint; held: bigint } {
+    const { opening } = account;
+    // An account of no budget, which was told already, stands by itself.
+    if (!this.budgets.has(opening.budget)) return account;
     return this.standing({ budget: opening.budget, group: opening.group, start: opening.window_start }, at);
   }
 
@@ -171,6 +174,8 @@ export class AccountBooks {
     const { change } = entry;
     if (change.kind === "declared") {
       const fresh = { terms: change.to, removed: false };
+      // Another kind of window begins its own sequence.
+      if (known !== undefined && JSON.stringify(known.terms.window) !== JSON.stringify(change.to.window)) known.latest = 0;
       if (known !== undefined) Object.assign(known, fresh, { lowered: true });
       else this.budgets.set(entry.budget, { ...fresh, raises: [], latest: 0, groups: new Set(), lowered: false });
     } else if (known === undefined) this.fail(`The budget ${entry.budget} is changed before it is declared.`);

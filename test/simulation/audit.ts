@@ -23,6 +23,8 @@ function unseenAtMost({ outcome, state, input }: AttemptBook, dispatch: Dispatch
   const { script, produced, inFlight, crossing } = dispatch;
   if (!script.bills) return 0n;
   const streams = (script.headers["content-type"] ?? "").startsWith("text/event-stream");
+  // A stream was asked for and the answer comes in one piece: all of it is on its way until it is there.
+  if (script.stream && !streams && state === "presumed") return billOf(script.model, { fresh: 0, cached: 0, output: produced });
   const onItsWay = streams && (state === "presumed" || outcome === "cut" || outcome === "aborted") ? inFlight : 0;
   const crossed = streams && outcome === "cut" ? crossing : 0;
   const beyondCap = script.cap_ignored ? Math.max(0, produced - script.cap) : 0;
