@@ -228,7 +228,7 @@ function spliceOf(call: Admissible, { candidate, bound: bounded }: Attempt): Spl
   return splice;
 }
 
-const NO_CREDENTIALS: Readonly<Record<string, string>> = {};
+const NO_CREDENTIALS: Readonly<Record<string, string>> = Object.freeze({});
 
 function upstreamRequest(call: Admissible, attempt: Attempt): UpstreamRequest {
   const { request, parsed } = call;

@@ -2,6 +2,7 @@
  * The last calls, ready in memory; older ones are read from the log. Watching path: fails open — what is missing here is
  * still in the log.
  */
+import type { Entry } from "../accounting/ledger/entry.js";
 import type { Ledger } from "../call/needs.js";
 import { type CallRecord, type CallState, foldCall, stateOf } from "./call-record.js";
 
@@ -67,24 +68,71 @@ async function readRange(ledger: Ledger, from: number, to: number): Promise<read
   return records;
 }
 
+/** Does a call begin with this entry? A later attempt of one that is no longer remembered would look like a call of its own. */
+function begins(entry: Entry): boolean {
+  return (entry.type === "call.held" || entry.type === "call.refused") && entry.attempt_id.endsWith(".1");
+}
+
+/**
+ * Entries as they came, folded when somebody asks: at thousands of calls a second nobody reads most of them, and folding
+ * them all costs more than keeping the last ones. Two lists, so that the older one can be dropped whole.
+ */
+function openUnfolded(kept: number) {
+  let older: Entry[] = [];
+  let newer: Entry[] = [];
+  let began = 0;
+  return {
+    /** Takes an entry in. True: enough calls began since, so that all from before `first` can be forgotten. */
+    add(entry: Entry): boolean {
+      newer.push(entry);
+      if (!begins(entry) || ++began < kept) return false;
+      older = newer;
+      newer = [];
+      began = 0;
+      return true;
+    },
+    /** Number of the first entry that is here. */
+    first: () => (older[0] ?? newer[0])?.seq ?? 0,
+    /** Everything, in order; nothing is left here. */
+    take(): readonly Entry[] {
+      const all = older.length === 0 ? newer : older.concat(newer);
+      older = [];
+      newer = [];
+      began = 0;
+      return all;
+    },
+  };
+}
+
 /** Listens to the ledger and remembers the last calls; reads the end of the log first. */
 export async function openRecentCalls(options: { ledger: Ledger; kept?: number }): Promise<RecentCalls> {
   const { ledger } = options;
   const kept = options.kept ?? CALLS_KEPT;
   const records = new Map<string, CallRecord>();
+  const unfolded = openUnfolded(kept);
   /** Every call that began at or after this entry is in memory. */
   let since = ledger.state().seq + 1;
 
   const stop = ledger.subscribe((entries) => {
     for (const entry of entries) {
+      if (entry.type === "budget.changed" || !unfolded.add(entry)) continue;
+      records.clear();
+      since = Math.max(since, unfolded.first());
+    }
+  });
+
+  /** Folds what has come since somebody asked last. */
+  function fold(): void {
+    for (const entry of unfolded.take()) {
       if (!("call_id" in entry)) continue;
-      const record = foldCall(records.get(entry.call_id), entry);
-      // A later attempt of a call that is no longer remembered would look like a call of its own.
-      if (record === null || (!records.has(entry.call_id) && !entry.attempt_id.endsWith(".1"))) continue;
+      const known = records.get(entry.call_id);
+      if (known === undefined && !begins(entry)) continue;
+      const record = foldCall(known, entry);
+      if (record === null) continue;
       records.set(entry.call_id, record);
       if (records.size > kept) forgetOldest();
     }
-  });
+  }
 
   function forgetOldest(): void {
     for (const [callId, record] of records) {
@@ -96,6 +144,7 @@ export async function openRecentCalls(options: { ledger: Ledger; kept?: number }
 
   const first = Math.max(1, since - BACKLOG);
   const backlog = (await readRange(ledger, first, since)).slice(-kept);
+  fold();
   if (backlog.length > 0) {
     const live = [...records];
     records.clear();
@@ -122,6 +171,7 @@ export async function openRecentCalls(options: { ledger: Ledger; kept?: number }
 
   return {
     async list(query) {
+      fold();
       const before = query.before ?? Number.MAX_SAFE_INTEGER;
       const found: CallRecord[] = [];
       for (const record of [...records.values()].reverse()) {
@@ -132,7 +182,10 @@ export async function openRecentCalls(options: { ledger: Ledger; kept?: number }
       const next = await older(query, found, Math.min(since, before));
       return { calls: found, next: next > 1 ? next : null };
     },
-    agentOf: (callId) => records.get(callId)?.attribution.agent,
+    agentOf(callId) {
+      fold();
+      return records.get(callId)?.attribution.agent;
+    },
     close: stop,
   };
 }

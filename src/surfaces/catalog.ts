@@ -35,13 +35,17 @@ function askedFor(model: string): Asked {
     : { text, prefix: null, rest: text };
 }
 
+/** A model as it is priced. `shelf` is the provider it is looked up under in the price book; null: nowhere, it is free. */
+interface Priced {
+  readonly provider: string;
+  readonly model: string;
+  readonly price: PriceRow | null;
+  readonly dearest: PriceRow | null;
+  readonly shelf: string | null;
+}
+
 /** Provider whose prices and names apply: a simulator stands in for the model's own provider. */
-function priced(
-  prices: PriceBook,
-  served: ServedProvider,
-  asked: Asked,
-  at: number,
-): { provider: string; model: string; price: PriceRow | null; dearest: PriceRow | null } {
+function priced(prices: PriceBook, served: ServedProvider, asked: Asked, at: number): Priced {
   const simulated = served.kind === "simulated";
   const named = asked.prefix !== null && prices.providerOf(asked.rest) !== null && simulated ? asked.prefix : null;
   const provider = simulated ? (named ?? prices.providerOf(asked.text) ?? served.name) : served.name;
@@ -49,12 +53,12 @@ function priced(
   const model = own || named !== null ? asked.rest : asked.text;
   if (served.free) {
     const price = freeRow(provider, model);
-    return { provider, model, price, dearest: price };
+    return { provider, model, price, dearest: price, shelf: null };
   }
   const many = simulated || served.kind === "openai-compatible";
   const shelf = many ? provider : (served.priced_as ?? served.kind);
   const price = prices.resolve({ provider: shelf, model, at });
-  return { provider, model, price, dearest: price ?? prices.dearest(shelf, at) };
+  return { provider, model, price, dearest: price ?? prices.dearest(shelf, at), shelf };
 }
 
 /** Does a provider's own wire come in this dialect? Whoever is neither Anthropic nor Gemini copies OpenAI. */
@@ -82,8 +86,14 @@ export interface CatalogOptions {
   readonly fallbacks?: readonly FallbackRule[];
 }
 
+/** Somebody who serves, and what that was priced by. */
+interface Serving {
+  readonly candidate: Candidate;
+  readonly priced: Priced;
+}
+
 /** Who serves exactly this name, first choice only; null when nobody does. Throws `provider_key_missing`. */
-function served(options: CatalogOptions, query: { asked: Asked; dialect: DialectName; at: number }): Candidate | null {
+function served(options: CatalogOptions, query: { asked: Asked; dialect: DialectName; at: number }): Serving | null {
   const { providers, prices } = options;
   const { asked, dialect, at } = query;
   const server = providers.find((provider) => serves(prices, provider, asked, dialect));
@@ -96,14 +106,15 @@ function served(options: CatalogOptions, query: { asked: Asked; dialect: Dialect
       `The provider "${server.name}" has no key. Set ${variable}, or providers.${server.name}.api_key.`,
     );
   }
-  const { provider, model: name, price, dearest } = priced(prices, server, asked, at);
+  const found = priced(prices, server, asked, at);
+  const { provider, model: name, price, dearest } = found;
   const canonical = price?.model ?? `${provider}/${name.toLowerCase()}`;
   const sent = [server.name, server.kind, provider].includes(asked.prefix ?? "") ? name : asked.text;
-  return { upstream, provider, model: sent, canonical, price, dearest };
+  return { candidate: { upstream, provider, model: sent, canonical, price, dearest }, priced: found };
 }
 
 /** A fallback that cannot serve (nobody does in this dialect, or its key is missing) is passed over: it was told at the start. */
-function servedFallback(options: CatalogOptions, query: { model: string; dialect: DialectName; at: number }): Candidate | null {
+function servedFallback(options: CatalogOptions, query: { model: string; dialect: DialectName; at: number }): Serving | null {
   try {
     return served(options, { ...query, asked: askedFor(query.model) });
   } catch (error) {
@@ -113,30 +124,64 @@ function servedFallback(options: CatalogOptions, query: { model: string; dialect
 }
 
 /** The models to try after `first`, each once. The fallbacks of a fallback are not followed. */
-function fallbacksOf(options: CatalogOptions, first: Candidate, query: { dialect: DialectName; at: number }): Candidate[] {
-  const rule = (options.fallbacks ?? []).find(({ model }) => matchesModel(model, first.canonical));
-  const found: Candidate[] = [];
+function fallbacksOf(options: CatalogOptions, first: Serving, query: { dialect: DialectName; at: number }): Serving[] {
+  const rule = (options.fallbacks ?? []).find(({ model }) => matchesModel(model, first.candidate.canonical));
+  const found: Serving[] = [];
   for (const model of rule?.fallbacks ?? []) {
-    const candidate = servedFallback(options, { ...query, model });
-    const same = (other: Candidate): boolean => other.upstream === candidate?.upstream && other.model === candidate.model;
-    if (candidate !== null && ![first, ...found].some(same)) found.push(candidate);
+    const next = servedFallback(options, { ...query, model });
+    const same = ({ candidate }: Serving): boolean =>
+      candidate.upstream === next?.candidate.upstream && candidate.model === next.candidate.model;
+    if (next !== null && ![first, ...found].some(same)) found.push(next);
   }
   return found;
+}
+
+/** Models remembered with who serves them; one more, and all are forgotten: clients choose the names. */
+const MODELS_MAX = 1_000;
+
+/** Who serves a model, as it was found last. */
+interface Remembered {
+  readonly serving: readonly Serving[];
+  readonly candidates: readonly Candidate[];
+}
+
+/** Does the price book still give the rows that a candidate was found with? Nothing else about it changes with time. */
+function stands(prices: PriceBook, { priced: { shelf, model, price, dearest } }: Serving, at: number): boolean {
+  if (shelf === null) return true;
+  if (prices.resolve({ provider: shelf, model, at }) !== price) return false;
+  return price !== null || prices.dearest(shelf, at) === dearest;
 }
 
 /** Resolves models over the configured providers; real ones come before simulated ones, fallbacks after what was asked for. */
 export function openCatalog(given: CatalogOptions): Catalog {
   const providers = [...given.providers].sort((a, b) => Number(a.kind === "simulated") - Number(b.kind === "simulated"));
   const options = { ...given, providers };
+  const known = new Map<DialectName, Map<string, Remembered>>();
+  let models = 0;
+
+  function remember(dialect: DialectName, model: string, serving: readonly Serving[]): readonly Candidate[] {
+    if (models >= MODELS_MAX) {
+      known.clear();
+      models = 0;
+    }
+    const candidates = serving.map(({ candidate }) => candidate);
+    const byModel = known.get(dialect) ?? new Map<string, Remembered>();
+    known.set(dialect, byModel.set(model, { serving, candidates }));
+    models += 1;
+    return candidates;
+  }
+
   return {
     candidates({ dialect, model, at }) {
+      const found = known.get(dialect)?.get(model);
+      if (found?.serving.every((one) => stands(options.prices, one, at))) return found.candidates;
       const asked = askedFor(model);
       if (asked.rest === "" || asked.text.length > 256) {
         throw new BursarError("model_unknown", `The model ${JSON.stringify(model.slice(0, 256))} is not a name.`);
       }
       const first = served(options, { asked, dialect, at });
-      if (first !== null) return [first, ...fallbacksOf(options, first, { dialect, at })];
-      throw new BursarError("model_unknown", unknownText({ ...options, asked, dialect }));
+      if (first === null) throw new BursarError("model_unknown", unknownText({ ...options, asked, dialect }));
+      return remember(dialect, model, [first, ...fallbacksOf(options, first, { dialect, at })]);
     },
   };
 }

@@ -4,6 +4,7 @@ import type { KeyIdentity } from "../call/identify.js";
 
 /** Headers that may carry a credential, in the order they are looked at. Bursar's own goes first: it is never anybody else's. */
 const CREDENTIAL_HEADERS = ["x-bursar-key", "authorization", "x-api-key", "x-goog-api-key", "api-key"] as const;
+const OWN_HEADER = ["x-bursar-key"] as const;
 /** What a client shows a provider: the credential itself, and the account it is for (ChatGPT subscriptions). */
 const CLIENT_CREDENTIALS = ["authorization", "x-api-key", "x-goog-api-key", "api-key", "chatgpt-account-id"] as const;
 /** Longest token looked at; a longer one is unknown. */
@@ -22,9 +23,9 @@ type RawHeaders = Readonly<Record<string, string | string[] | undefined>>;
 /** The token in a header's value, or null: `Authorization` takes Bearer tokens only. */
 function tokenIn(name: string, value: string | string[] | undefined): string | null {
   if (typeof value !== "string" || value.length > TOKEN_MAX) return null;
+  if (name !== "authorization" && name !== "x-bursar-key") return value.trim() || null;
   const bearer = /^Bearer\s+(.+)$/i.exec(value)?.[1];
-  const token = (name === "authorization" ? (bearer ?? "") : name === "x-bursar-key" ? (bearer ?? value) : value).trim();
-  return token === "" ? null : token;
+  return (name === "authorization" ? (bearer ?? "") : (bearer ?? value)).trim() || null;
 }
 
 /** Does a value hold a key of Bursar, by whatever scheme it is written? */
@@ -52,26 +53,36 @@ export function admit(request: {
   readonly identify: (token: string) => KeyIdentity | null;
 }): Admitted | null {
   const { headers, queryKey, identify } = request;
-  const own = headers["x-bursar-key"];
-  const looked = own === undefined ? CREDENTIAL_HEADERS : (["x-bursar-key"] as const);
-  const tokens = looked.map((name) => tokenIn(name, headers[name]));
-  if (own === undefined && queryKey !== undefined) tokens.push(tokenIn("?key", queryKey));
-  for (const token of tokens) {
+  const own = headers["x-bursar-key"] !== undefined;
+  for (const name of own ? OWN_HEADER : CREDENTIAL_HEADERS) {
+    const token = tokenIn(name, headers[name]);
     const key = token === null ? null : identify(token);
-    if (key !== null) return { key, credentials: clientCredentials(headers, identify) };
+    if (key !== null) return { key, credentials: clientCredentials(headers, { except: name, identify }) };
   }
-  return null;
+  const token = own || queryKey === undefined ? null : tokenIn("?key", queryKey);
+  const key = token === null ? null : identify(token);
+  return key === null ? null : { key, credentials: clientCredentials(headers, { except: null, identify }) };
 }
 
-function clientCredentials(headers: RawHeaders, identify: (token: string) => KeyIdentity | null): Record<string, string> {
-  const credentials: Record<string, string> = {};
+const NO_CREDENTIALS: Readonly<Record<string, string>> = Object.freeze({});
+
+/** What the client shows a provider. `except` is the header that brought the key of Bursar: it is none of these. */
+function clientCredentials(
+  headers: RawHeaders,
+  of: { except: string | null; identify: (token: string) => KeyIdentity | null },
+): Readonly<Record<string, string>> {
+  let credentials: Record<string, string> | null = null;
+  let opens = false;
   for (const name of CLIENT_CREDENTIALS) {
     const value = headers[name];
-    if (typeof value !== "string" || value.trim() === "") continue;
-    if (!holdsKey(name, value, identify)) credentials[name] = value;
+    if (name === of.except || typeof value !== "string" || value.trim() === "") continue;
+    if (holdsKey(name, value, of.identify)) continue;
+    credentials ??= {};
+    credentials[name] = value;
+    if (name !== "chatgpt-account-id") opens = true;
   }
   // An account without a credential for it opens nothing.
-  return Object.keys(credentials).some((name) => name !== "chatgpt-account-id") ? credentials : {};
+  return credentials === null || !opens ? NO_CREDENTIALS : credentials;
 }
 
 /** A key as the surface knows it: the digest of its token and what it stands for. */

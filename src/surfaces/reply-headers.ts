@@ -6,8 +6,9 @@ import type { CallReply } from "../call/reply.js";
 /** Budgets listed in `x-bursar-remaining` at most; the tightest comes first. */
 const REMAINING_MAX = 16;
 
+/** What is left of a limit, in ten-thousandths; without a limit more than of any. */
 function fraction(view: AccountView): number {
-  if (view.limit === null || view.left === null) return 2;
+  if (view.limit === null || view.left === null) return 20_000;
   return view.limit === 0n ? 0 : Number((view.left * 10_000n) / view.limit);
 }
 
@@ -16,21 +17,42 @@ function leftText(view: AccountView): string {
   return view.unit === "usd" ? usdText(view.left) : String(view.left);
 }
 
+const UNSAFE = /[^\x20-\x7e]|["\\]/;
+const EVERY_UNSAFE = new RegExp(UNSAFE, "g");
+
 /** A header value that cannot break out of its line or its quotes. */
 function safe(value: string): string {
-  return value.replace(/[^\x20-\x7e]|["\\]/g, "?");
+  return UNSAFE.test(value) ? value.replace(EVERY_UNSAFE, "?") : value;
+}
+
+/** Puts the tightest first; equally tight ones stay in their order. By insertion: there are a handful of them. */
+function tightestFirst(views: readonly AccountView[]): AccountView[] {
+  const sorted: AccountView[] = [];
+  const fractions: number[] = [];
+  for (const view of views) {
+    const own = fraction(view);
+    let at = sorted.length;
+    for (; at > 0 && (fractions[at - 1] as number) > own; at--) {
+      sorted[at] = sorted[at - 1] as AccountView;
+      fractions[at] = fractions[at - 1] as number;
+    }
+    sorted[at] = view;
+    fractions[at] = own;
+  }
+  return sorted;
 }
 
 /** `name="agent-day";unit=tokens;left=812000;reset=…`, tightest first. */
 export function remainingHeader(views: readonly AccountView[]): string {
-  return [...views]
-    .sort((a, b) => fraction(a) - fraction(b))
-    .slice(0, REMAINING_MAX)
-    .map((view) => {
-      const reset = view.resets_at === null ? "" : `;reset=${new Date(view.resets_at).toISOString()}`;
-      return `name="${safe(view.budget)}";unit=${view.unit};left=${leftText(view)}${reset}`;
-    })
-    .join(", ");
+  const sorted = tightestFirst(views);
+  let text = "";
+  for (let index = 0; index < sorted.length && index < REMAINING_MAX; index++) {
+    const view = sorted[index] as AccountView;
+    if (index > 0) text += ", ";
+    text += `name="${safe(view.budget)}";unit=${view.unit};left=${leftText(view)}`;
+    if (view.resets_at !== null) text += `;reset=${new Date(view.resets_at).toISOString()}`;
+  }
+  return text;
 }
 
 /** Retry advice of a refusal: waiting helps only where the ledger says so (4-wire: Refusals). */
@@ -51,18 +73,18 @@ export function statusOf(reply: CallReply, exhausted: number | undefined): numbe
 /** Headers of an answer: the provider's that pass through, and Bursar's own figures. */
 export function replyHeaders(reply: CallReply): Record<string, string> {
   const { figures, model, simulated, warnings, provider_headers, replayed } = reply.facts;
-  const remaining = remainingHeader(figures.remaining);
-  return {
-    ...(reply.kind === "refused" ? { "content-type": "application/json" } : provider_headers),
-    "x-bursar-call-id": figures.call_id,
-    "x-bursar-ceiling-usd": figures.ceiling_usd,
-    "x-bursar-cache": "off",
-    ...(figures.cost_usd === null ? {} : { "x-bursar-cost-usd": figures.cost_usd }),
-    ...(model === null ? {} : { "x-bursar-model": safe(model) }),
-    ...(remaining === "" ? {} : { "x-bursar-remaining": remaining }),
-    ...(warnings.length === 0 ? {} : { "x-bursar-warning": safe(warnings.join(", ")) }),
-    ...(replayed === true ? { "x-bursar-idempotent-replay": "true" } : {}),
-    ...(simulated ? { "x-bursar-simulated": "true" } : {}),
-    ...(reply.kind === "refused" ? retryHeaders(reply.error) : {}),
-  };
+  const headers: Record<string, string> = {};
+  if (reply.kind === "refused") headers["content-type"] = "application/json";
+  else for (const name in provider_headers) headers[name] = provider_headers[name] as string;
+  headers["x-bursar-call-id"] = figures.call_id;
+  headers["x-bursar-ceiling-usd"] = figures.ceiling_usd;
+  headers["x-bursar-cache"] = "off";
+  if (figures.cost_usd !== null) headers["x-bursar-cost-usd"] = figures.cost_usd;
+  if (model !== null) headers["x-bursar-model"] = safe(model);
+  if (figures.remaining.length > 0) headers["x-bursar-remaining"] = remainingHeader(figures.remaining);
+  if (warnings.length > 0) headers["x-bursar-warning"] = safe(warnings.join(", "));
+  if (replayed === true) headers["x-bursar-idempotent-replay"] = "true";
+  if (simulated) headers["x-bursar-simulated"] = "true";
+  if (reply.kind === "refused") Object.assign(headers, retryHeaders(reply.error));
+  return headers;
 }

@@ -34,21 +34,28 @@ export function systemClock(tell?: (line: string) => void): Clock {
   };
 }
 
-const RANDOM_BYTES = 10;
-/** Random bytes drawn at once; drawing them ten by ten costs a system call each. */
-const BLOCK_BYTES = RANDOM_BYTES * 256;
+/** Hexadecimal digits of 80 random bits. */
+const RANDOM_DIGITS = 20;
+/** Random bytes drawn and written out at once; ten by ten they cost a system call and a text each. */
+const BLOCK_BYTES = 2_560;
 
 /** Makes call ids: time first, so that ids made later sort later and indexes grow at their end; 80 random bits follow. */
 export function openCallIds(): () => string {
-  let block = randomBytes(BLOCK_BYTES);
+  let block = "";
   let used = 0;
+  let at = Number.NaN;
+  let head = "";
   return () => {
-    if (used === BLOCK_BYTES) {
-      block = randomBytes(BLOCK_BYTES);
+    if (used === block.length) {
+      block = randomBytes(BLOCK_BYTES).toString("hex");
       used = 0;
     }
-    const random = block.toString("hex", used, used + RANDOM_BYTES);
-    used += RANDOM_BYTES;
-    return `call_${Date.now().toString(36).padStart(9, "0")}${random}`;
+    const now = Date.now();
+    if (now !== at) {
+      at = now;
+      head = `call_${now.toString(36).padStart(9, "0")}`;
+    }
+    used += RANDOM_DIGITS;
+    return head + block.slice(used - RANDOM_DIGITS, used);
   };
 }

@@ -9,7 +9,7 @@ import { alsoBilled, BASE_PROVIDERS, type BaseProvider, baseProvider, type Dated
 import type { PriceBook, PriceRow } from "./price-row.js";
 import { nameOf, type OverrideRow, type PriceOverride, priceRowOf } from "./prices-file.js";
 
-// Clients choose names, so what is remembered about them is bounded: this many names, the least recently used forgotten.
+// Clients choose names, so what is remembered about them is bounded: this many names.
 const NAMES_MAX = 4096;
 const NAME_LENGTH_MAX = 200;
 
@@ -177,17 +177,21 @@ function dearestOf(models: readonly Model[], at: number): Dearest {
   return { from, until, row: dearest };
 }
 
-/** Remembers the last names asked for; a miss is remembered like a hit, within the same bound. */
+/** Remembers the names asked for; a miss is remembered like a hit, within the same bound. Beyond it all are forgotten. */
 function remember(find: (provider: string, name: string) => Model | null): (provider: string, name: string) => Model | null {
-  const known = new Map<string, Model | null>();
+  const known = new Map<string, Map<string, Model | null>>();
+  let names = 0;
   return (provider, name) => {
-    const key = `${provider}\n${name}`;
-    const seen = known.get(key);
-    const model = seen === undefined ? find(provider, name) : seen;
-    known.delete(key);
-    known.set(key, model);
-    const oldest = known.size > NAMES_MAX ? known.keys().next().value : undefined;
-    if (oldest !== undefined) known.delete(oldest);
+    const seen = known.get(provider)?.get(name);
+    if (seen !== undefined) return seen;
+    const model = find(provider, name);
+    if (names >= NAMES_MAX) {
+      known.clear();
+      names = 0;
+    }
+    const own = known.get(provider) ?? new Map<string, Model | null>();
+    known.set(provider, own.set(name, model));
+    names += 1;
     return model;
   };
 }

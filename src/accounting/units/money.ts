@@ -17,6 +17,7 @@ const PICO_PER_NANO = 1000n;
 const FRACTION_DIGITS = 9;
 const FRACTION_DIGITS_MIN = 2;
 const SIGNIFICANT_DIGITS = 3;
+const ZERO = 0x30;
 
 // No leading zeros: YAML 1.1 readers take 017 for octal, so such text has two meanings.
 const USD_FORM = /^(0|[1-9]\d{0,9})(?:\.(\d{1,9}))?$/;
@@ -88,12 +89,14 @@ function atLeastZero(pico: Pico): Pico {
   return pico;
 }
 
+/** Cut from the decimal text itself: a division and a remainder of bigints cost more than writing the number out. */
 function digitsOf(nano: Nano): { sign: string; whole: string; fraction: string } {
-  const size = nano < 0n ? -nano : nano;
-  const fraction = String(size % NANO_PER_USD).padStart(FRACTION_DIGITS, "0");
-  return { sign: nano < 0n ? "-" : "", whole: String(size / NANO_PER_USD), fraction };
+  const text = String(nano < 0n ? -nano : nano).padStart(FRACTION_DIGITS + 1, "0");
+  return { sign: nano < 0n ? "-" : "", whole: text.slice(0, -FRACTION_DIGITS), fraction: text.slice(-FRACTION_DIGITS) };
 }
 
 function trimZeros(fraction: string): string {
-  return fraction.replace(/0+$/, "").padEnd(FRACTION_DIGITS_MIN, "0");
+  let end = fraction.length;
+  while (end > FRACTION_DIGITS_MIN && fraction.charCodeAt(end - 1) === ZERO) end -= 1;
+  return fraction.slice(0, end);
 }
