@@ -34,6 +34,23 @@ export interface Posted {
   readonly oracle: bigint;
 }
 
+/** What the books say, in numbers that a thread can send. */
+export interface Books {
+  readonly calls: number;
+  readonly oracle: bigint;
+  readonly account: { readonly used: bigint; readonly held: bigint; readonly presumed: bigint; readonly overrun: bigint };
+  readonly agent: { readonly calls: number; readonly nano: bigint };
+}
+
+/** The books after so many posts. */
+export function booksOf({ state, calls, oracle }: Posted): Books {
+  const account = [...state.accounts.values()][0];
+  const agent = state.agents.get("a");
+  if (account === undefined || agent === undefined) throw new Error("Nothing was posted.");
+  const { used, held, presumed, overrun } = account;
+  return { calls, oracle, account: { used, held, presumed, overrun }, agent: { calls: agent.calls, nano: agent.nano } };
+}
+
 interface Drawn {
   readonly row: PriceRow;
   draw(): UsageCounts;

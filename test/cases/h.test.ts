@@ -9,30 +9,28 @@ import { loadConfig } from "../../src/config/load.js";
 import { readConfig } from "../../src/config/read-config.js";
 import { watchConfig } from "../../src/config/watch.js";
 import { budget } from "../ledger-fixtures.js";
+import { postInThread } from "../post-in-thread.js";
 import { delta, events, openTestRoad, usageChunk } from "../road-fixtures.js";
 import { consume } from "../simulated-road.js";
-import { type Posted, postThroughFold, postThroughRules } from "../ten-million-posts.js";
 
 const SEED = Number(process.env.SEED ?? 20_261_124);
 
-function expectExact({ state, calls, oracle }: Posted): void {
-  console.log(`SEED=${SEED} ${calls} posts, ${oracle} n$`);
-  const account = [...state.accounts.values()][0];
-  const agent = state.agents.get("a");
-  expect(account).toMatchObject({ held: 0n, presumed: 0n, overrun: 0n });
-  expect(agent?.calls).toBe(calls);
-  expect(oracle).toBeGreaterThan(BigInt(calls));
-  expect((account?.used ?? 0n) - oracle).toBe(0n);
-  expect((agent?.nano ?? 0n) - oracle).toBe(0n);
+/** Rules that are gone through once for each post of the fold; both run at the same time. */
+const RULES = Number(process.env.BURSAR_RULE_POSTS ?? 500_000);
+
+const POSTS = [
+  { how: "fold", calls: 10_000_000, what: "priced and folded" },
+  { how: "rules", calls: RULES, what: "held, priced and posted by the rules" },
+] as const;
+for (const { how, calls, what } of POSTS) {
+  test.concurrent(`H3: ${calls} posts, ${what}, differ from a rational oracle by nothing`, { timeout: 600_000 }, async () => {
+    const { account, agent, oracle } = await postInThread(how, { calls, seed: SEED });
+    console.log(`SEED=${SEED} ${calls} posts, ${oracle} n$`);
+    expect(oracle).toBeGreaterThan(BigInt(calls));
+    expect(account).toEqual({ used: oracle, held: 0n, presumed: 0n, overrun: 0n });
+    expect(agent).toEqual({ calls, nano: oracle });
+  });
 }
-
-test("H3: ten million posts, priced and folded, differ from a rational oracle by nothing", () => {
-  expectExact(postThroughFold(10_000_000, SEED));
-}, 300_000);
-
-test("H3: 200,000 calls held and posted by the rules differ from a rational oracle by nothing", () => {
-  expectExact(postThroughRules(200_000, SEED));
-}, 300_000);
 
 test("H4: a price that changes while a stream runs is not its price: the one pinned at its start is, and is named", async () => {
   const priced = (input: string) => openPriceBook({ overrides: [{ model: "openai/gpt-4o", input, output: input }] });

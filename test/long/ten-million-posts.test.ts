@@ -1,12 +1,15 @@
-// Case H3 at its full size through every rule: ten million calls, each held, priced and posted.
+// Case H3 at its full size through every rule: BURSAR_POSTS (10,000,000) calls, each held, priced and posted.
 import { expect, test } from "vitest";
-import { postThroughRules } from "../ten-million-posts.js";
+import { postInThread } from "../post-in-thread.js";
+import { openRun, seedOfRun, sizeFrom } from "./results.js";
 
-test("H3: ten million calls held and posted by the rules differ from a rational oracle by nothing", () => {
-  const seed = Number(process.env.SEED ?? Date.now() % 1_000_000);
-  console.log(`SEED=${seed}`);
-  const { state, calls, oracle } = postThroughRules(10_000_000, seed);
-  const used = [...state.accounts.values()][0]?.used ?? 0n;
-  expect(used - oracle).toBe(0n);
-  expect(state.agents.get("a")?.calls).toBe(calls);
-}, 600_000);
+const CALLS = sizeFrom("BURSAR_POSTS", 10_000_000);
+
+test(`H3: ${CALLS} calls held and posted by the rules differ from a rational oracle by nothing`, async () => {
+  const seed = seedOfRun();
+  const note = openRun("posts by the rules", { calls: CALLS, seed });
+  const { account, agent, oracle } = await postInThread("rules", { calls: CALLS, seed });
+  expect(account).toEqual({ used: oracle, held: 0n, presumed: 0n, overrun: 0n });
+  expect(agent).toEqual({ calls: CALLS, nano: oracle });
+  note({ nano: String(oracle), difference: 0 });
+});
