@@ -5,17 +5,18 @@
  */
 import { isAscii } from "node:buffer";
 import { type EncodingName, tokenRuleOf } from "../accounting/meter/count-tokens.js";
-import { estimatePrompt, type MediaSize, type PromptSizes } from "../accounting/meter/prompt.js";
+import { estimatePrompt, type MediaSize, type PromptSizes, type PromptText } from "../accounting/meter/prompt.js";
 import type { ParsedRequest, Part } from "../call/message.js";
 import type { Estimator } from "../call/needs.js";
 
-function textOf(part: Part): string | null {
+function textOf(part: Part): PromptText | null {
   switch (part.kind) {
     case "text":
     case "thinking":
     case "tool_result":
-      return part.text;
+      return part.placed === undefined ? part.text : { measured: part.placed.measured, text: () => part.text };
     case "tool_call":
+      if (part.placed !== undefined) return { measured: part.placed.measured, text: () => part.name + part.arguments };
       return part.name + part.arguments;
     default:
       return null;
@@ -38,7 +39,7 @@ const FRAME_OTHER = 112;
 
 /** A request's sizes, and the tokens in it that came as ids: of those nothing is to be estimated. */
 function sizesOf(request: ParsedRequest): { readonly sizes: PromptSizes; readonly ids: number } {
-  const texts: string[] = [];
+  const texts: PromptText[] = [];
   const media: MediaSize[] = [];
   let frame = FRAME_REQUEST + request.messages.length * FRAME_MESSAGE;
   let ids = 0;

@@ -14,10 +14,13 @@ export interface MediaSize {
   readonly detail?: string;
 }
 
+/** A text, or one that was measured where it stands and is made a text only when that is needed. */
+export type PromptText = string | { readonly measured: TextMeasure; readonly text: () => string };
+
 /** What a prompt consists of, as far as tokens depend on it. */
 export interface PromptSizes {
   /** Every text that the model reads: contents, tool arguments, tool results. */
-  readonly texts: readonly string[];
+  readonly texts: readonly PromptText[];
   /** Messages, the system prompt included. */
   readonly messages: number;
   /** Bytes of each tool's declaration as sent. */
@@ -159,11 +162,16 @@ function leftover(sizes: PromptSizes, text: Texts, toolBytes: number): Leftover 
   return { bytes, residual: Math.max(0, bytes - known) };
 }
 
+function textOf(text: PromptText): string {
+  return typeof text === "string" ? text : text.text();
+}
+
 /** A text as a tokenizer reads it that normalises by NFKC first: one character (U+FDFA) can stand for eighteen. */
-function unfoldedTokens(text: string, measured: TextMeasure): number {
+function unfoldedTokens(text: PromptText, measured: TextMeasure): number {
   if (measured.beyond_ascii === 0) return measured.tokens;
-  const normal = text.normalize("NFKC");
-  return normal.length > text.length ? estimateTokens(normal) : measured.tokens;
+  const written = textOf(text);
+  const normal = written.normalize("NFKC");
+  return normal.length > written.length ? estimateTokens(normal) : measured.tokens;
 }
 
 interface Texts {
@@ -173,12 +181,12 @@ interface Texts {
 }
 
 /** One walk over each text. `ascii`: the body spells other characters as escapes. */
-function measureTexts(texts: readonly string[], as: { ascii: boolean; normalised: boolean }): Texts {
+function measureTexts(texts: readonly PromptText[], as: { ascii: boolean; normalised: boolean }): Texts {
   let tokens = 0;
   let utf8 = 0;
   let escapes = 0;
   for (const text of texts) {
-    const measured = measureText(text);
+    const measured = typeof text === "string" ? measureText(text) : text.measured;
     tokens += as.normalised ? unfoldedTokens(text, measured) : measured.tokens;
     utf8 += measured.utf8;
     escapes += as.ascii ? measured.escapes_ascii : measured.escapes;
@@ -192,7 +200,7 @@ function measureTexts(texts: readonly string[], as: { ascii: boolean; normalised
  */
 export function estimatePrompt(sizes: PromptSizes, canonical: string, tokenizers: Tokenizers = {}): PromptTokens {
   const rule = tokenRuleOf(canonical);
-  const counted = countTokens(sizes.texts, canonical, tokenizers);
+  const counted = tokenizers[rule.encoding] === undefined ? null : countTokens(sizes.texts.map(textOf), canonical, tokenizers);
   const normalised = tokensPerByte(canonical.slice(0, canonical.indexOf("/"))) > 1;
   const text = measureTexts(sizes.texts, { ascii: sizes.sent?.ascii ?? false, normalised });
   const texts = counted ?? Math.ceil((text.tokens * rule.estimate_percent) / 100);

@@ -5,7 +5,6 @@
  */
 import { BursarError } from "../../accounting/errors.js";
 import type { ParsedRequest, RequestTarget } from "../../call/message.js";
-import { readObject } from "../json-bytes.js";
 import {
   booleanField,
   type Fields,
@@ -18,7 +17,8 @@ import {
   tagsOf,
   textField,
 } from "../request-fields.js";
-import { anthropicMessages, type CacheMarks, contentParts, markCache } from "./content.js";
+import { type BodyRead, readBody } from "../texts-in-place.js";
+import { anthropicMessages, type CacheMarks, contentParts, MESSAGES_TEXTS, markCache } from "./content.js";
 import { toolDeclarations, unboundedTools } from "./tools.js";
 import { userAndSession } from "./user-id.js";
 
@@ -78,8 +78,11 @@ function thinks(fields: Fields): boolean {
 }
 
 /** All of a Messages body but its cap. */
-function readBody(body: Uint8Array, target: RequestTarget): { request: ParsedRequest; fields: Fields } {
-  const { fields: ranges, value: fields } = readObject(body);
+function readMessages(body: Uint8Array, target: RequestTarget): { request: ParsedRequest; fields: Fields } {
+  return readBody(body, MESSAGES_TEXTS, (object) => ({ request: requestOf(body, target, object), fields: object.value }));
+}
+
+function requestOf(body: Uint8Array, target: RequestTarget, { fields: ranges, value: fields }: BodyRead): ParsedRequest {
   const marks: CacheMarks = { writes: "none" };
   const metadata = objectField(fields, "metadata");
   const { user, session } = userAndSession(metadata?.user_id);
@@ -91,8 +94,9 @@ function readBody(body: Uint8Array, target: RequestTarget): { request: ParsedReq
   const field = ranges.find((range) => range.key === "tools");
   const declared = objectsField(fields, "tools");
   const tools = toolDeclarations({ body, field, tools: declared, marks });
-  const request: ParsedRequest = {
+  return {
     body,
+    fields: { of: body, list: ranges },
     target,
     billed: "all",
     tool_uses_max: null,
@@ -112,7 +116,6 @@ function readBody(body: Uint8Array, target: RequestTarget): { request: ParsedReq
     body_tags: tagsOf(isObject(metadata) ? metadata : null),
     service_tier: textField(fields, "service_tier"),
   };
-  return { request, fields };
 }
 
 /**
@@ -120,7 +123,7 @@ function readBody(body: Uint8Array, target: RequestTarget): { request: ParsedReq
  * with this dialect's streams, so a streaming client always counts as having asked for it.
  */
 export function readAnthropicRequest(body: Uint8Array, target: RequestTarget = {}): ParsedRequest {
-  const { request, fields } = readBody(body, target);
+  const { request, fields } = readMessages(body, target);
   return { ...request, output_cap: outputCap(fields) };
 }
 
@@ -129,7 +132,7 @@ export function readAnthropicRequest(body: Uint8Array, target: RequestTarget = {
  * a bound and nothing of it is carried.
  */
 export function readAnthropicCountRequest(body: Uint8Array, target: RequestTarget = {}): ParsedRequest {
-  const { request } = readBody(body, target);
+  const { request } = readMessages(body, target);
   const nothing = { cache_writes: "none", system: [], messages: [], tools: [], unknown_fields: [] } as const;
   return { ...request, ...nothing, billed: "nothing", stream: false, wants_usage: false, thinking: false };
 }

@@ -4,7 +4,7 @@
  */
 import type { ParsedRequest } from "../../call/message.js";
 import type { Dialect, Splice } from "../../call/needs.js";
-import { splice, topLevel } from "../json-bytes.js";
+import { fieldsIn, splice } from "../json-bytes.js";
 import { openSseSplitter } from "../sse.js";
 import { readAnthropicReply } from "./read-reply.js";
 import { readAnthropicRequest } from "./read-request.js";
@@ -16,9 +16,9 @@ function prepare(request: ParsedRequest, changes: Splice): Uint8Array {
   const set: Record<string, string> = {};
   if (changes.model !== undefined && changes.model !== request.model) set.model = JSON.stringify(changes.model);
   if (changes.output_cap !== undefined && changes.output_cap !== request.output_cap) set.max_tokens = String(changes.output_cap);
-  const tools = changes.tool_uses === undefined ? undefined : topLevel(request.body).find((field) => field.key === "tools");
+  const tools = changes.tool_uses === undefined ? undefined : fieldsIn(request).find((field) => field.key === "tools");
   if (tools !== undefined && changes.tool_uses !== undefined) set.tools = withToolUses(request.body, tools, changes.tool_uses);
-  return Object.keys(set).length === 0 ? request.body : splice(request.body, set);
+  return Object.keys(set).length === 0 ? request.body : splice(request.body, set, fieldsIn(request));
 }
 
 /** The dialect of `/v1/messages`. */

@@ -3,8 +3,18 @@
  * budgets refuse. Source: https://ai.google.dev/api/caching#Content (read November 2026).
  */
 import type { Message, Part, Role } from "../../call/message.js";
+import { isText, textPart, thinkingPart } from "../placed-text.js";
 import { base64Bytes, type Fields, isObject, jsonBytes, refuseField, refuseShape } from "../request-fields.js";
+import type { Places } from "../texts-in-place.js";
 import { messageField, messagesField, protoFields } from "./proto-json.js";
+
+const PARTS: Places = { fields: { text: { text: true } } };
+const CONTENT: Places = { fields: { parts: { ...PARTS, each: PARTS } } };
+
+/** Where a body has its long texts, in both spellings of its fields. */
+export const GEMINI_TEXTS: Places = {
+  fields: { contents: { ...CONTENT, each: CONTENT }, systemInstruction: CONTENT, system_instruction: CONTENT },
+};
 
 const ROLES: Readonly<Record<string, Role>> = { user: "user", model: "assistant", function: "tool", system: "system" };
 
@@ -52,9 +62,7 @@ function dataParts(part: Fields): Part[] {
   const response = messageField(part, "functionResponse");
   const code = messageField(part, "executableCode");
   const result = messageField(part, "codeExecutionResult");
-  if (typeof part.text === "string") {
-    parts.push(part.thought === true ? { kind: "thinking", text: part.text, opaque: false } : { kind: "text", text: part.text });
-  }
+  if (isText(part.text)) parts.push(part.thought === true ? thinkingPart(part.text, false) : textPart(part.text));
   if (inline !== null) parts.push(inlinePart(inline));
   if ((part.fileData ?? null) !== null) parts.push(BY_URI);
   if (call !== null) {

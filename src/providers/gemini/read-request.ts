@@ -5,9 +5,9 @@
  */
 import { BursarError } from "../../accounting/errors.js";
 import type { ParsedRequest, Part, RequestTarget } from "../../call/message.js";
-import { readObject } from "../json-bytes.js";
 import { type Fields, fieldsOutside, integerField, refuseField, tagsOf, textField } from "../request-fields.js";
-import { contentParts, geminiMessages } from "./contents.js";
+import { type BodyRead, readBody } from "../texts-in-place.js";
+import { contentParts, GEMINI_TEXTS, geminiMessages } from "./contents.js";
 import { messageField, protoFields } from "./proto-json.js";
 import { geminiTools, unboundedTools } from "./tools.js";
 
@@ -101,7 +101,10 @@ function systemParts(fields: Fields): readonly Part[] {
  * dialect's streams, so a streaming client always counts as having asked for it. Throws `invalid_request` naming the field.
  */
 export function readGeminiRequest(body: Uint8Array, target: RequestTarget = {}): ParsedRequest {
-  const { fields: ranges, value } = readObject(body);
+  return readBody(body, GEMINI_TEXTS, (object) => requestOf(body, target, object));
+}
+
+function requestOf(body: Uint8Array, target: RequestTarget, { fields: ranges, value }: BodyRead): ParsedRequest {
   const fields = protoFields(value);
   const model = targetModel(target, fields);
   const config = messageField(fields, "generationConfig") ?? {};

@@ -3,7 +3,9 @@
  * hard budgets refuse. Source: https://platform.openai.com/docs/api-reference/chat/create (read November 2026).
  */
 import type { Message, Part, Role } from "../../call/message.js";
+import { callPart, isText, resultPart, textOf, textPart } from "../placed-text.js";
 import { base64Bytes, type Fields, isObject, jsonBytes, objectsField, refuseField, refuseShape } from "../request-fields.js";
+import type { Places } from "../texts-in-place.js";
 
 const ROLES: Readonly<Record<string, Role>> = {
   system: "system",
@@ -18,14 +20,28 @@ function unknownPart(type: unknown, value: unknown): Part {
   return { kind: "unknown", type: typeof type === "string" ? type : "untyped", bytes: jsonBytes(value) };
 }
 
-function textOf(value: unknown): string {
+/** Where a Chat body has its long texts. */
+export const CHAT_TEXTS: Places = {
+  fields: {
+    messages: {
+      each: {
+        fields: {
+          content: { text: true, each: { fields: { text: { text: true } } } },
+          tool_calls: { each: { fields: { function: { fields: { arguments: { text: true } } } } } },
+        },
+      },
+    },
+  },
+};
+
+function wordOf(value: unknown): string {
   return typeof value === "string" ? value : "";
 }
 
 /** An image: inline as a data URL, else by reference. */
 function imagePart(part: Fields): Part {
   const image = isObject(part.image_url) ? part.image_url : { url: part.image_url };
-  const url = textOf(image.url);
+  const url = wordOf(image.url);
   if (url === "") return unknownPart(part.type, part);
   const detail = typeof image.detail === "string" ? { detail: image.detail } : {};
   if (!url.startsWith("data:")) return { kind: "image", bytes: null, by_reference: true, ...detail };
@@ -34,25 +50,25 @@ function imagePart(part: Fields): Part {
 
 function filePart(part: Fields): Part {
   const file = isObject(part.file) ? part.file : {};
-  const inline = textOf(file.file_data);
+  const inline = wordOf(file.file_data);
   if (inline === "") return { kind: "file", bytes: null, by_reference: true };
   return { kind: "file", bytes: base64Bytes(inline.slice(inline.indexOf(",") + 1)), by_reference: false };
 }
 
 function contentPart(part: Fields): Part {
-  if (part.type === "text" && typeof part.text === "string") return { kind: "text", text: part.text };
+  if (part.type === "text" && isText(part.text)) return textPart(part.text);
   if (part.type === "refusal" && typeof part.refusal === "string") return { kind: "text", text: part.refusal };
   if (part.type === "image_url") return imagePart(part);
   if (part.type === "file") return filePart(part);
   if (part.type === "input_audio" && isObject(part.input_audio)) {
-    return { kind: "audio", bytes: base64Bytes(textOf(part.input_audio.data)), by_reference: false };
+    return { kind: "audio", bytes: base64Bytes(wordOf(part.input_audio.data)), by_reference: false };
   }
   return unknownPart(part.type, part);
 }
 
 function contentParts(content: unknown, name: string): Part[] {
   if (content === undefined || content === null) return [];
-  if (typeof content === "string") return [{ kind: "text", text: content }];
+  if (isText(content)) return [textPart(content)];
   if (!Array.isArray(content)) return refuseShape(name, content, "text or an array of parts");
   return content.map((part) => {
     if (typeof part === "string") return { kind: "text", text: part };
@@ -61,17 +77,17 @@ function contentParts(content: unknown, name: string): Part[] {
 }
 
 function toolCallPart(call: Fields): Part {
-  const id = textOf(call.id);
+  const id = wordOf(call.id);
   const called = isObject(call.function) ? call.function : isObject(call.custom) ? call.custom : null;
   if (called === null) return unknownPart(call.type, call);
-  return { kind: "tool_call", id, name: textOf(called.name), arguments: textOf(called.arguments) + textOf(called.input) };
+  return callPart({ id, name: wordOf(called.name), written: [textOf(called.arguments), wordOf(called.input)] });
 }
 
 /** What an assistant turn carries beside its content. */
 function assistantParts(message: Fields, name: string): Part[] {
   const parts: Part[] = [];
   if (typeof message.refusal === "string") parts.push({ kind: "text", text: message.refusal });
-  const reasoning = textOf(message.reasoning_content) + textOf(message.reasoning);
+  const reasoning = wordOf(message.reasoning_content) + wordOf(message.reasoning);
   if (reasoning !== "") parts.push({ kind: "thinking", text: reasoning, opaque: false });
   for (const call of objectsField(message, "tool_calls")) parts.push(toolCallPart(call));
   if (isObject(message.function_call)) parts.push(toolCallPart({ id: "", function: message.function_call }));
@@ -83,9 +99,8 @@ function assistantParts(message: Fields, name: string): Part[] {
 /** A tool's answer: its text in one part; what is not text stays beside it. */
 function toolParts(message: Fields, name: string): Part[] {
   const parts = contentParts(message.content, `${name}.content`);
-  const text = parts.map((part) => (part.kind === "text" ? part.text : "")).join("");
   const others = parts.filter((part) => part.kind !== "text");
-  return [{ kind: "tool_result", id: textOf(message.tool_call_id) || textOf(message.name), text }, ...others];
+  return [resultPart(wordOf(message.tool_call_id) || wordOf(message.name), parts), ...others];
 }
 
 /** The messages of a request. Throws `invalid_request` naming the message that cannot be read. */

@@ -5,7 +5,7 @@
  */
 import { BursarError } from "../../accounting/errors.js";
 import type { ParsedRequest, RequestTarget, ToolDeclaration } from "../../call/message.js";
-import { elementsOf, type Field, readObject } from "../json-bytes.js";
+import { elementsOf, type Field } from "../json-bytes.js";
 import {
   booleanField,
   type Fields,
@@ -18,7 +18,8 @@ import {
   tagsOf,
   textField,
 } from "../request-fields.js";
-import { openAiMessages } from "./messages.js";
+import { type BodyRead, readBody } from "../texts-in-place.js";
+import { CHAT_TEXTS, openAiMessages } from "./messages.js";
 import { isDearerTier } from "./service-tier.js";
 import { targetModel } from "./target-model.js";
 
@@ -131,7 +132,10 @@ function billsUnseen(fields: Fields): boolean {
  * reference stay untouched: `body` is what came.
  */
 export function readOpenAiRequest(body: Uint8Array, target: RequestTarget = {}): ParsedRequest {
-  const { fields: ranges, value: fields } = readObject(body);
+  return readBody(body, CHAT_TEXTS, (object) => requestOf(body, target, object));
+}
+
+function requestOf(body: Uint8Array, target: RequestTarget, { fields: ranges, value: fields }: BodyRead): ParsedRequest {
   const tier = textField(fields, "service_tier");
   const streamOptions = objectField(fields, "stream_options");
   const metadata = isObject(fields.metadata) ? fields.metadata : null;

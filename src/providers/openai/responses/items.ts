@@ -4,8 +4,9 @@
  * Source: https://platform.openai.com/docs/api-reference/responses/create (`input`, read November 2026).
  */
 import type { Message, Part, Role } from "../../../call/message.js";
+import { callPart, isText, resultPart, textOf, textOfPart, textPart, thinkingPart } from "../../placed-text.js";
 import { base64Bytes, type Fields, isObject, objectsField, refuseField, refuseShape } from "../../request-fields.js";
-import { contentPart, contentParts, textOf, unknownPart } from "./content.js";
+import { contentPart, contentParts, unknownPart, wordOf } from "./content.js";
 
 const ROLES: ReadonlyMap<unknown, Role> = new Map<unknown, Role>([
   ["user", "user"],
@@ -25,24 +26,20 @@ function jsonText(value: unknown): string {
 }
 
 function idOf(item: Fields): string {
-  return textOf(item.call_id) || textOf(item.id);
+  return wordOf(item.call_id) || wordOf(item.id);
 }
 
 /** A call of the model, whoever ran it: what it wrote for it. */
 function callOf(item: Fields, name: string, ...written: readonly unknown[]): Message {
-  const texts = written.map((value) => (typeof value === "string" ? value : jsonText(value)));
-  return { role: "assistant", parts: [{ kind: "tool_call", id: idOf(item), name, arguments: texts.join("") }] };
+  const texts = written.map((value) => (isText(value) ? value : jsonText(value)));
+  return { role: "assistant", parts: [callPart({ id: idOf(item), name, written: texts })] };
 }
 
 /** The result of a call: its text in one part; images and files stay beside it. */
 function resultOf(item: Fields, result: unknown, name: string): Message {
-  const own = isObject(result) ? jsonText(result) : result;
+  const own = isObject(result) && !isText(result) ? jsonText(result) : result;
   const parts = contentParts(own, name);
-  const text = parts.map((part) => (part.kind === "text" ? part.text : "")).join("");
-  return {
-    role: "tool",
-    parts: [{ kind: "tool_result", id: idOf(item), text }, ...parts.filter((part) => part.kind !== "text")],
-  };
+  return { role: "tool", parts: [resultPart(idOf(item), parts), ...parts.filter((part) => part.kind !== "text")] };
 }
 
 function message(item: Fields, name: string): Message {
@@ -54,20 +51,18 @@ function message(item: Fields, name: string): Message {
 /** Reasoning that is sent back: what can be read of it, and what only the provider can. */
 function reasoning(item: Fields, name: string): Message {
   const readable = [...contentParts(item.summary, `${name}.summary`), ...contentParts(item.content, `${name}.content`)];
-  const parts = readable.map(
-    (part): Part => (part.kind === "text" ? { kind: "thinking", text: part.text, opaque: false } : part),
-  );
+  const parts = readable.map((part): Part => (part.kind === "text" ? thinkingPart(textOfPart(part), false) : part));
   return { role: "assistant", parts: [...parts, ...encrypted(item)] };
 }
 
 function encrypted(item: Fields): Part[] {
-  const text = textOf(item.encrypted_content);
+  const text = wordOf(item.encrypted_content);
   return text === "" ? [] : [{ kind: "thinking", text, opaque: true }];
 }
 
 /** A picture that a tool made: inline, or named by the item's id. */
 function generatedImage(item: Fields): Message {
-  const result = textOf(item.result);
+  const result = wordOf(item.result);
   const image = result === "" ? { bytes: null, by_reference: true } : { bytes: base64Bytes(result), by_reference: false };
   return { role: "assistant", parts: [{ kind: "image", ...image }] };
 }
@@ -76,16 +71,17 @@ function generatedImage(item: Fields): Message {
 function interpreted(item: Fields, name: string): Message {
   const outputs = objectsField({ [`${name}.outputs`]: item.outputs }, `${name}.outputs`);
   const results = outputs.map((output): Part => {
-    if (output.type === "logs") return { kind: "tool_result", id: idOf(item), text: textOf(output.logs) };
+    if (output.type === "logs") return { kind: "tool_result", id: idOf(item), text: wordOf(output.logs) };
     return output.type === "image" ? contentPart({ type: "input_image", image_url: output.url }) : unknownPart(output);
   });
   return { role: "assistant", parts: [...callOf(item, "code_interpreter", item.code).parts, ...results] };
 }
 
 function mcpCall(item: Fields): Message {
-  const result = textOf(item.output) + (typeof item.error === "string" ? item.error : jsonText(item.error));
-  const call = callOf(item, textOf(item.name), item.arguments);
-  return { role: "assistant", parts: [...call.parts, { kind: "tool_result", id: idOf(item), text: result }] };
+  const failure = typeof item.error === "string" ? item.error : jsonText(item.error);
+  const result = resultPart(idOf(item), [textPart(textOf(item.output), failure)]);
+  const call = callOf(item, wordOf(item.name), item.arguments);
+  return { role: "assistant", parts: [...call.parts, result] };
 }
 
 function fileSearch(item: Fields): Message {
@@ -95,13 +91,13 @@ function fileSearch(item: Fields): Message {
 
 /** What a shell wrote: text, or pieces of stdout and stderr. */
 function shellResult(item: Fields, name: string): Message {
-  return resultOf(item, typeof item.output === "string" ? item.output : jsonText(item.output), name);
+  return resultOf(item, isText(item.output) ? item.output : jsonText(item.output), name);
 }
 
 type ReadItem = (item: Fields, name: string) => Message;
 
 const toolResult: ReadItem = (item, name) => resultOf(item, item.output, `${name}.output`);
-const named: ReadItem = (item) => callOf(item, textOf(item.namespace) + textOf(item.name), item.arguments, item.input);
+const named: ReadItem = (item) => callOf(item, wordOf(item.namespace) + wordOf(item.name), item.arguments, item.input);
 const compacted: ReadItem = (item) => ({ role: "assistant", parts: encrypted(item) });
 const toolsOnly: ReadItem = () => ({ role: "system", parts: [] });
 
@@ -119,8 +115,11 @@ const ITEMS: ReadonlyMap<unknown, ReadItem> = new Map<unknown, ReadItem>([
   ["shell_call_output", shellResult],
   ["local_shell_call_output", shellResult],
   ["program_output", (item, name) => resultOf(item, item.result, `${name}.result`)],
-  ["mcp_approval_response", (item) => resultOf(item, textOf(item.reason), "reason")],
-  ["computer_call_output", (item, name) => resultOf(item, isObject(item.output) ? [item.output] : item.output, `${name}.output`)],
+  ["mcp_approval_response", (item) => resultOf(item, wordOf(item.reason), "reason")],
+  [
+    "computer_call_output",
+    (item, name) => resultOf(item, isObject(item.output) && !isText(item.output) ? [item.output] : item.output, `${name}.output`),
+  ],
   ["computer_call", (item) => callOf(item, "computer", item.action, item.actions)],
   ["local_shell_call", (item) => callOf(item, "local_shell", item.action)],
   ["shell_call", (item) => callOf(item, "shell", item.action)],
@@ -149,7 +148,7 @@ function typeOf(item: Fields): unknown {
 
 function readItem(item: Fields, name: string): Message {
   const type = typeOf(item);
-  if (type === "item_reference") return { role: "user", parts: [{ kind: "reference", to: textOf(item.id) }] };
+  if (type === "item_reference") return { role: "user", parts: [{ kind: "reference", to: wordOf(item.id) }] };
   const read = ITEMS.get(type);
   return read === undefined ? { role: "user", parts: [unknownPart(item)] } : read(item, name);
 }
@@ -158,7 +157,7 @@ function readItem(item: Fields, name: string): Message {
 export function responsesInput(fields: Fields): ResponsesInput {
   const { input } = fields;
   if (input === undefined || input === null) return { messages: [], tools: [] };
-  if (typeof input === "string") return { messages: [{ role: "user", parts: [{ kind: "text", text: input }] }], tools: [] };
+  if (isText(input)) return { messages: [{ role: "user", parts: [textPart(input)] }], tools: [] };
   if (!Array.isArray(input)) return refuseShape("input", input, "text or an array of items");
   const items = objectsField(fields, "input");
   return {

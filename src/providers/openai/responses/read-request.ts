@@ -5,7 +5,8 @@
  */
 import { BursarError } from "../../../accounting/errors.js";
 import type { ParsedRequest, Part, RequestTarget } from "../../../call/message.js";
-import { elementsOf, type Field, readObject } from "../../json-bytes.js";
+import { elementsOf, type Field } from "../../json-bytes.js";
+import { isText, textPart } from "../../placed-text.js";
 import {
   booleanField,
   type Fields,
@@ -19,9 +20,10 @@ import {
   tagsOf,
   textField,
 } from "../../request-fields.js";
+import { type BodyRead, readBody } from "../../texts-in-place.js";
 import { isDearerTier } from "../service-tier.js";
 import { targetModel } from "../target-model.js";
-import { textOf } from "./content.js";
+import { RESPONSES_TEXTS, wordOf } from "./content.js";
 import { responsesInput } from "./items.js";
 import { type DeclaredTools, declaredTools } from "./tools.js";
 
@@ -78,7 +80,7 @@ function refuseBackground(fields: Fields): void {
 function keptId(fields: Fields, name: string): string | null {
   const value = fields[name] ?? null;
   if (value === null || typeof value === "string") return value;
-  return isObject(value) ? textOf(value.id) : refuseField(name, value, "an id");
+  return isObject(value) ? wordOf(value.id) : refuseField(name, value, "an id");
 }
 
 /** Content that the request only names. */
@@ -90,8 +92,8 @@ function references(fields: Fields): Part[] {
 }
 
 function systemParts(fields: Fields): Part[] {
-  const instructions = textField(fields, "instructions");
-  return [...(instructions === null ? [] : [{ kind: "text", text: instructions } as const]), ...references(fields)];
+  const instructions = isText(fields.instructions) ? fields.instructions : textField(fields, "instructions");
+  return [...(instructions === null ? [] : [textPart(instructions)]), ...references(fields)];
 }
 
 /** The request's own tools by their bytes as sent, and those that items of its input bring along. */
@@ -125,7 +127,10 @@ function reasons(reasoning: Fields | null): boolean {
  * having asked for it.
  */
 export function readResponsesRequest(body: Uint8Array, target: RequestTarget = {}): ParsedRequest {
-  const { fields: ranges, value: fields } = readObject(body);
+  return readBody(body, RESPONSES_TEXTS, (object) => requestOf(body, target, object));
+}
+
+function requestOf(body: Uint8Array, target: RequestTarget, { fields: ranges, value: fields }: BodyRead): ParsedRequest {
   refuseBackground(fields);
   const stream = booleanField(fields, "stream");
   const tier = textField(fields, "service_tier");
