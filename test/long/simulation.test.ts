@@ -1,10 +1,8 @@
 // The simulation in its long size, from a seed of the day: other worlds each time. SEED begins elsewhere, BURSAR_ROAD and
 // BURSAR_LEDGER ask for fewer or more operations; every line of progress says with which it goes on.
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { rmSync } from "node:fs";
 import { afterAll, expect, test } from "vitest";
-import { buildSimulation } from "../simulation/build-mutant.js";
+import { buildSimulation, folderForBuilds } from "../simulation/build-mutant.js";
 import { sumOf } from "../simulation/operations.js";
 import { cpuSeconds, type Ran, runWorlds, seedFrom, toldOf } from "../simulation/worlds.js";
 
@@ -13,7 +11,7 @@ const ON_THE_ROAD = Number(process.env.BURSAR_ROAD ?? 10_000_000);
 const OF_THE_LEDGER = Number(process.env.BURSAR_LEDGER ?? 90_000_000);
 const TOLD_EVERY_S = 60;
 
-const folder = mkdtempSync(join(tmpdir(), "bursar-long-"));
+const folder = folderForBuilds();
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 /** Says once a minute how far it is, at which rate, how long it will take, and from where it could go on. */

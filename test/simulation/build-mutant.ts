@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync } from "node:fs";
 import { join, relative } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { build, type Plugin } from "esbuild";
@@ -38,6 +38,13 @@ function pluginFor(mutant: Mutant): Plugin {
   };
 }
 
+/** A folder for builds, from which what is installed can be found. */
+export function folderForBuilds(): string {
+  const cache = join(root, "node_modules", ".cache");
+  mkdirSync(cache, { recursive: true });
+  return mkdtempSync(join(cache, "simulation-"));
+}
+
 /** Builds the simulation into a folder, with a mistake in the code under test or (null) without one, and loads it. */
 export async function buildSimulation(folder: string, mutant: Mutant | null): Promise<Build> {
   const outfile = join(folder, `${(mutant?.name ?? "none").replace(/\W/g, "-")}.mjs`);
@@ -48,6 +55,8 @@ export async function buildSimulation(folder: string, mutant: Mutant | null): Pr
       resolveDir: root,
     },
     bundle: true,
+    // Loaded once for all builds: they are not what is tested.
+    packages: "external",
     format: "esm",
     platform: "node",
     target: "node20",

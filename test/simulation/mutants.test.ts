@@ -1,12 +1,10 @@
 // A simulation that finds nothing shows nothing, unless it finds what is known to be wrong.
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { rmSync } from "node:fs";
 import { afterAll, expect, test } from "vitest";
-import { buildSimulation } from "./build-mutant.js";
+import { buildSimulation, folderForBuilds } from "./build-mutant.js";
 import { MUTANTS } from "./mutants.js";
 
-const folder = mkdtempSync(join(tmpdir(), "bursar-mutants-"));
+const folder = folderForBuilds();
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 /** Worlds that a mutant may take to be found; each is a fraction of a second. */

@@ -1,10 +1,8 @@
 // The deterministic simulation. A failing seed is printed and kept in seeds.json, which is replayed first:
 // SEED=123 node test/node_modules/vitest/vitest.mjs run test/simulation/simulation.test.ts begins with it.
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { rmSync } from "node:fs";
 import { afterAll, expect, test } from "vitest";
-import { buildSimulation } from "./build-mutant.js";
+import { buildSimulation, folderForBuilds } from "./build-mutant.js";
 import { KINDS, sumOf } from "./operations.js";
 import { cpuSeconds, keptWorlds, runWorlds, seedFrom, toldOf } from "./worlds.js";
 
@@ -13,7 +11,7 @@ const ON_THE_ROAD = 400_000;
 const CALLS = 200;
 
 const from = seedFrom(1);
-const folder = mkdtempSync(join(tmpdir(), "bursar-road-"));
+const folder = folderForBuilds();
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 const built = buildSimulation(folder, null);
 
