@@ -45,6 +45,13 @@ const answer = Buffer.from(
   }),
 );
 
+const unread: AsyncIterable<Uint8Array> = {
+  [Symbol.asyncIterator]: () => {
+    throw new Error("A whole reply is read whole");
+  },
+};
+const whole = (): Promise<Uint8Array> => Promise.resolve(answer);
+
 /** A provider that has answered before it is asked. */
 const upstream: Upstream = {
   name: "memory",
@@ -52,10 +59,7 @@ const upstream: Upstream = {
   unbilled: () => false,
   headers_allowed: () => false,
   async send() {
-    async function* body(): AsyncGenerator<Uint8Array> {
-      yield answer;
-    }
-    return { status: 200, headers: { "content-type": "application/json" }, body: body() };
+    return { status: 200, headers: { "content-type": "application/json" }, body: unread, whole };
   },
 };
 

@@ -5,31 +5,35 @@ export interface OwnSignal extends CallSignal {
   abort(): void;
 }
 
+/** A class, where a literal would do: its two of every call take a fifth of the time without a getter and closures each. */
+class Signal implements OwnSignal {
+  aborted = false;
+  #listeners: readonly (() => void)[] = NOBODY;
+
+  addEventListener(_: "abort", listener: () => void): void {
+    // A copy each time: one listener may take another one off while they are told.
+    if (!this.aborted && !this.#listeners.includes(listener)) this.#listeners = [...this.#listeners, listener];
+  }
+
+  removeEventListener(_: "abort", listener: () => void): void {
+    if (this.#listeners.includes(listener)) this.#listeners = this.#listeners.filter((each) => each !== listener);
+  }
+
+  abort(): void {
+    if (this.aborted) return;
+    this.aborted = true;
+    const told = this.#listeners;
+    this.#listeners = NOBODY;
+    for (const listener of told) listener();
+  }
+}
+
+const NOBODY: readonly (() => void)[] = [];
+
 /**
  * A CallSignal without an AbortController behind it: one is made for every call and every attempt, and an EventTarget with
- * its listeners costs 6 µs of CPU where this costs 0.9. Its listeners must not throw. Pure.
+ * its listeners costs 6 µs of CPU. Its listeners must not throw. Pure.
  */
 export function openCallSignal(): OwnSignal {
-  let aborted = false;
-  let listeners: (() => void)[] = [];
-  return {
-    get aborted() {
-      return aborted;
-    },
-    addEventListener(_, listener) {
-      if (!aborted && !listeners.includes(listener)) listeners.push(listener);
-    },
-    removeEventListener(_, listener) {
-      const at = listeners.indexOf(listener);
-      // A copy: one listener may take another one off while they are told.
-      if (at >= 0) listeners = listeners.filter((_each, index) => index !== at);
-    },
-    abort() {
-      if (aborted) return;
-      aborted = true;
-      const told = listeners;
-      listeners = [];
-      for (const listener of told) listener();
-    },
-  };
+  return new Signal();
 }
