@@ -1,14 +1,8 @@
 import { BursarError } from "../../accounting/errors.js";
 import { type ConfigFlags, type LoadOptions, loadConfig } from "../../config/load.js";
 import { readServer } from "../../stores/sqlite/lock.js";
-import { failureText } from "./failure.js";
 import type { CliNeeds } from "./needs.js";
-
-/** Says a line on stderr, with its time; a cause follows on lines of its own. */
-function tell(line: string, cause?: unknown): void {
-  const reason = cause === undefined ? "" : `\n${failureText(cause)}`;
-  process.stderr.write(`${new Date().toISOString()} ${line}${reason}\n`);
-}
+import { openTell } from "./tell.js";
 
 function loading(flags: ConfigFlags): LoadOptions {
   return { flags, env: process.env, cwd: process.cwd() };
@@ -30,6 +24,7 @@ function stopped(): Promise<void> {
 
 /** The surroundings of a real command line. What serves is loaded only when it is used: asking a server stays quick. */
 export function realNeeds(options: { version: string }): CliNeeds {
+  const tell = openTell(process.stderr);
   return {
     argv: process.argv.slice(2),
     env: process.env,
