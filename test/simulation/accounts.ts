@@ -79,6 +79,17 @@ export class AccountBooks {
     return { used, held };
   }
 
+  /** May a served state have dropped it? Four calendar windows of a group are kept, and every bucket that a rolling one can ask for. */
+  mayBeGone(account: AccountBook): boolean {
+    const { budget, group, window_start, window_end, id } = account.opening;
+    const newer = (this.chains.get(keyOf(budget, group, null)) ?? []).filter(
+      ({ opening }) => (opening.window_start ?? 0) > (window_start ?? 0),
+    );
+    if (!id.includes(":rolling-")) return newer.length >= 4;
+    const newest = Math.max(...newer.map(({ opening }) => opening.window_start ?? 0));
+    return newest - (window_start ?? 0) > 60 * ((window_end ?? 0) - (window_start ?? 0));
+  }
+
   /** Has a rolling window left an account behind? */
   isPast({ opening }: AccountBook, at: number): boolean {
     const budget = this.budgets.get(opening.budget);

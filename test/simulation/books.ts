@@ -29,9 +29,6 @@ export interface AttemptBook {
   overrun: OverrunEntry["cause"] | null;
 }
 
-/** Past windows of a group that a served state keeps at least. */
-const KEPT_WINDOWS = 64;
-
 interface Owed {
   readonly attempt: AttemptBook;
   readonly more: ReadonlyMap<string, bigint>;
@@ -272,10 +269,11 @@ export class Books {
 
   private compareAll(state: State, of: { accounts: Iterable<AccountBook>; attempts: Iterable<AttemptBook> }): void {
     if (state.seq !== this.seq) this.fail(`I5: the state stands at entry ${state.seq}, the log at ${this.seq}.`);
-    for (const { opening, used, held, presumed, overrun } of of.accounts) {
+    for (const account of of.accounts) {
+      const { opening, used, held, presumed, overrun } = account;
       const served = state.accounts.get(opening.id);
       if (served === undefined) {
-        if (held !== 0n || this.book.accounts.size <= KEPT_WINDOWS) this.fail(`I5: the account ${opening.id} is gone.`);
+        if (held !== 0n || !this.book.mayBeGone(account)) this.fail(`I5: the account ${opening.id} is gone.`);
       } else if (served.used !== used || served.held !== held || served.presumed !== presumed || served.overrun !== overrun) {
         const says = `${served.used} used, ${served.held} held, ${served.presumed} presumed, ${served.overrun} over`;
         this.fail(`I5: ${opening.id} has ${says}; the log says ${used}, ${held}, ${presumed}, ${overrun}.`);

@@ -102,14 +102,24 @@ function drawReading(random: Random, leaves: number): Reading {
   };
 }
 
-/** Keys that clients have used, with what they sent under them. */
-type Used = Map<string, Wanted>;
+/** What clients want next: something new, or with a key of before what was sent under it. */
+function openWanting(random: Random, swarm: Swarm): () => { wanted: Wanted; idempotency: string | null } {
+  const used = new Map<string, Wanted>();
+  return () => {
+    if (!random.chance(swarm.keys)) return { wanted: drawWanted(random, swarm), idempotency: null };
+    const known = [...used.keys()].slice(-6);
+    const idempotency = known.length > 0 && random.chance(0.6) ? random.pick(known) : `key-${used.size}`;
+    const wanted = used.get(idempotency) ?? drawWanted(random, swarm);
+    used.set(idempotency, wanted);
+    return { wanted, idempotency: `${wanted.key.name}/${idempotency}` };
+  };
+}
 
 export function openClients(options: ClientsOptions): Clients {
   const { random, swarm, provider } = options;
   const { scheduler } = provider;
   const calls: ClientCall[] = [];
-  const used: Used = new Map();
+  const wantedNow = openWanting(random, swarm);
 
   function candidatesFor(call: ClientCall, wanted: Wanted, process: Process): readonly Candidate[] {
     const at = options.wall();
@@ -139,23 +149,14 @@ export function openClients(options: ClientsOptions): Clients {
     }
   }
 
-  function wantedNow(): { wanted: Wanted; idempotency: string | null } {
-    if (!random.chance(swarm.keys)) return { wanted: drawWanted(random, swarm), idempotency: null };
-    const known = [...used.keys()].slice(-6);
-    const idempotency = known.length > 0 && random.chance(0.6) ? random.pick(known) : `key-${used.size}`;
-    const wanted = used.get(idempotency) ?? drawWanted(random, swarm);
-    used.set(idempotency, wanted);
-    return { wanted, idempotency: `${wanted.key.name}/${idempotency}` };
-  }
-
   return {
     calls,
     async call(process) {
       const { wanted, idempotency } = wantedNow();
       const how = drawReading(random, swarm.leaves);
-      const { estimated } = wanted;
-      const format = wanted.wire.dialect.name;
+      const { estimated, wire } = wanted;
       const { owner } = process;
+      const format = wire.dialect.name;
       const call: ClientCall = { call_id: "", format, estimated, dispatches: [], owner, idempotency, over: false };
       calls.push(call);
       provider.operations.ask += 1;
@@ -165,11 +166,10 @@ export function openClients(options: ClientsOptions): Clients {
         client.abort();
       };
       if (how.abortsAtMs !== null) scheduler.after(how.abortsAtMs, process.owner, leave);
-      const keyed: Record<string, string> =
-        idempotency === null ? {} : { "idempotency-key": idempotency.slice(idempotency.indexOf("/") + 1) };
+      const keyed = idempotency === null ? {} : { "idempotency-key": idempotency.slice(idempotency.indexOf("/") + 1) };
       options.naming(call);
       const reply = await process.road.run({
-        dialect: wanted.wire.dialect,
+        dialect: wire.dialect,
         ...(wanted.target === undefined ? {} : { target: wanted.target }),
         query: "",
         body: wanted.body,
