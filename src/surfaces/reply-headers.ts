@@ -2,6 +2,7 @@ import type { BursarError } from "../accounting/errors.js";
 import type { AccountView } from "../accounting/ledger/command.js";
 import { usdText } from "../accounting/units/money.js";
 import type { CallReply } from "../call/reply.js";
+import { isoText } from "./iso-text.js";
 
 /** Budgets listed in `x-bursar-remaining` at most; the tightest comes first. */
 const REMAINING_MAX = 16;
@@ -50,7 +51,7 @@ export function remainingHeader(views: readonly AccountView[]): string {
     const view = sorted[index] as AccountView;
     if (index > 0) text += ", ";
     text += `name="${safe(view.budget)}";unit=${view.unit};left=${leftText(view)}`;
-    if (view.resets_at !== null) text += `;reset=${new Date(view.resets_at).toISOString()}`;
+    if (view.resets_at !== null) text += `;reset=${isoText(view.resets_at)}`;
   }
   return text;
 }
