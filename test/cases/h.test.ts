@@ -8,11 +8,14 @@ import { openPriceBook } from "../../src/accounting/price/price-book.js";
 import { loadConfig } from "../../src/config/load.js";
 import { readConfig } from "../../src/config/read-config.js";
 import { watchConfig } from "../../src/config/watch.js";
-import { budget } from "../ledger-fixtures.js";
+import { openJournal } from "../../src/stores/journal.js";
+import { openSqlite } from "../../src/stores/sqlite/open-sqlite.js";
+import { budget, hold, post, standingClock } from "../ledger-fixtures.js";
 import { postInThread } from "../post-in-thread.js";
 import { delta, events, openTestRoad, usageChunk } from "../road-fixtures.js";
 import { consume } from "../simulated-road.js";
 
+const DONE = "data: [DONE]\n\n";
 const SEED = Number(process.env.SEED ?? 20_261_124);
 
 /** Rules that are gone through once for each post of the fold; both run at the same time. */
@@ -31,6 +34,60 @@ for (const { how, calls, what } of POSTS) {
     expect(agent).toEqual({ calls, nano: oracle });
   });
 }
+
+test.each([
+  ["zero without being called free", { input: "0", output: "0" }],
+  ["a thousand times too low", { input: "0.0000025", output: "0.00001" }],
+  ["a million times too high", { input: "2500000", output: "10000000" }],
+  ["absent for its output", { input: "2.5" }],
+])("H1: a price that is %s is refused with its file, naming the model", (_what, price) => {
+  expect(() => openPriceBook({ overrides: [{ model: "openai/gpt-4o", ...price }] })).toThrow(/openai\/gpt-4o/);
+});
+
+test("H1: a model whose price nobody knows is refused on a hard budget, and nothing is sent", async () => {
+  const at = await openTestRoad({ budgets: [budget({ name: "b", limit: 10n ** 12n })], script: () => events([DONE]) });
+  const { candidates } = at.needs.catalog;
+  at.needs.catalog = {
+    candidates: (query) =>
+      candidates({ ...query, model: "gpt-4o" }).map((one) => {
+        const price = at.needs.prices.resolve({ provider: "openai", model: query.model, at: query.at });
+        return { ...one, model: query.model, canonical: `openai/${query.model}`, price, dearest: price };
+      }),
+  };
+  const reply = await at.call({ model: "gpt-99", max_tokens: 5, messages: [{ role: "user", content: "hi" }] });
+  expect(reply).toMatchObject({ kind: "refused", error: { code: "price_unknown" } });
+  expect(at.requests).toHaveLength(0);
+  expect([...at.ledger.state().accounts.values()].every(({ held, used }) => held === 0n && used === 0n)).toBe(true);
+});
+
+test("H6: an account beyond 2^53 nano-dollars and 2^31 tokens is exact to the last digit, also after a restart", async () => {
+  const directory = mkdtempSync(join(tmpdir(), "bursar-h6-"));
+  const clock = standingClock();
+  const budgets = [budget({ name: "usd", limit: null }), budget({ name: "tokens", limit: null, unit: "tokens" })];
+  const nano = 2n ** 53n + 1n;
+  const input = 2 ** 31 + 1;
+  const ledger = await openJournal({ persistence: await openSqlite({ directory, clock }), clock });
+  await ledger.apply([{ type: "declare", budgets, actor: "t", reason: "t" }]);
+  for (const id of ["a", "b", "c"]) {
+    await ledger.apply([hold(id, { nano, input_tokens: input, output_tokens: 1 })]);
+    await ledger.apply([post(id, { input, output: 1 }, { nano })]);
+  }
+  const expected = [3n * nano, 3n * (BigInt(input) + 1n)];
+  const used = (of: typeof ledger): bigint[] =>
+    budgets.map(({ name }) => {
+      const account = [...of.state().accounts.values()].find((one) => one.budget === name);
+      return account?.used ?? -1n;
+    });
+  expect(used(ledger)).toEqual(expected);
+  await ledger.close();
+  const again = await openJournal({ persistence: await openSqlite({ directory, clock }), clock });
+  expect(used(again)).toEqual(expected);
+  const posted: unknown[] = [];
+  for await (const entry of again.read(1)) if (entry.type === "call.posted") posted.push(entry.nano);
+  expect(posted).toEqual(Array(3).fill("9007199254740993"));
+  await again.close();
+  rmSync(directory, { recursive: true, force: true });
+});
 
 test("H4: a price that changes while a stream runs is not its price: the one pinned at its start is, and is named", async () => {
   const priced = (input: string) => openPriceBook({ overrides: [{ model: "openai/gpt-4o", input, output: input }] });

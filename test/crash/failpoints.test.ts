@@ -23,7 +23,9 @@ const POINTS: readonly (() => Failpoint)[] = [
   () => ({ at: "in-checkpoint:1" }),
 ];
 
-test("a gateway killed at each named point loses nothing that was acknowledged and overspends nothing", async ({ signal }) => {
+test("E1: a gateway killed at each named point loses nothing that was acknowledged and overspends nothing", async ({
+  signal,
+}) => {
   const seed = Number(process.env.SEED ?? Date.now() % 1_000_000);
   console.log(`SEED=${seed}`);
   const size = { kills: POINTS.length, clients: 24, loadMs: [0, 1] as const, seed, failpoints: POINTS };
@@ -33,7 +35,7 @@ test("a gateway killed at each named point loses nothing that was acknowledged a
   expect(outcome.acknowledged).toBeGreaterThan(POINTS.length);
 }, 400_000);
 
-test("a process killed inside the migration leaves a directory that the next one starts on as on an empty one", async () => {
+test("E9: a process killed inside the migration leaves a directory that the next one starts on as on an empty one", async () => {
   const home = mkdtempSync(join(tmpdir(), "bursar-migration-"));
   const started: ChildProcess[] = [];
   try {

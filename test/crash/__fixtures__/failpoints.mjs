@@ -2,7 +2,7 @@
 // process at a named point, the n-th time it is reached. The binary itself knows of none of this.
 //   FAILPOINT=NAME:N       where, and which time
 //   FAILPOINT_CLOCK=MS     added to the wall clock, so that a window turns when the test wants it to
-import { createRequire } from "node:module";
+import { createRequire, syncBuiltinESMExports } from "node:module";
 import { pathToFileURL } from "node:url";
 
 const require = createRequire(pathToFileURL(process.argv[1]));
@@ -21,28 +21,34 @@ if (shift !== 0) {
   Date.now = () => now() + shift;
 }
 
-/** The road, by what it asks of the connection to the provider. */
-function patchDispatch() {
-  const { Pool } = require("undici");
-  const { dispatch } = Pool.prototype;
-  Pool.prototype.dispatch = function dispatchOrDie(options, handler) {
-    // The hold is durable, nothing is sent.
-    reached("after-hold");
-    const answered = dispatch.call(this, options, {
-      ...handler,
-      onRequestStart: (...more) => {
-        handler.onRequestStart(...more);
-        // Once its bytes have had the time to leave.
-        setTimeout(() => reached("after-dispatch"), 2);
-      },
-      onResponseEnd: (...more) => {
-        // The last event is here, nothing is posted.
-        reached("before-post");
-        handler.onResponseEnd(...more);
-      },
-    });
-    return answered;
+const isRequest = (data) => Buffer.from(data.subarray?.(0, 5) ?? data.slice(0, 5)).toString("latin1") === "POST ";
+const endsReply = (bytes, buffer) => Buffer.from(buffer.subarray(Math.max(0, bytes - 5), bytes)).toString("latin1") === "0\r\n\r\n";
+
+/** The road, by what it asks of its connections to the provider. */
+function patchConnections() {
+  const net = require("node:net");
+  const { connect } = net;
+  net.connect = function connectOrDie(options, ...more) {
+    if (options?.onread === undefined) return connect.call(this, options, ...more);
+    const { buffer, callback } = options.onread;
+    const watched = (bytes, read) => {
+      // The last event is here, nothing is posted.
+      if (endsReply(bytes, read)) reached("before-post");
+      return callback(bytes, read);
+    };
+    const socket = connect.call(this, { ...options, onread: { buffer, callback: watched } }, ...more);
+    const { write } = socket;
+    socket.write = function writeOrDie(data, ...rest) {
+      // The hold is durable, nothing is sent.
+      if (isRequest(data)) reached("after-hold");
+      const answered = write.call(this, data, ...rest);
+      // Once its bytes have had the time to leave.
+      if (isRequest(data)) setTimeout(() => reached("after-dispatch"), 2);
+      return answered;
+    };
+    return socket;
   };
+  syncBuiltinESMExports();
 }
 
 /** The ledger, by what it asks of SQLite. The window is a minute: its turn is the first commit in another one. */
@@ -77,4 +83,4 @@ function patchSqlite() {
 }
 
 patchSqlite();
-patchDispatch();
+patchConnections();
