@@ -1,15 +1,18 @@
 /**
- * Streams: many at the same time, each paced by the provider, through Bursar and through what it is compared with, in
- * interleaved rounds of the same run: CPU per event and how late events come. Runs dist/ (build first).
- * `npm run -s bench -- stream [--rounds 3] [--seconds 5] [--streams 200] [--rate 100]
+ * Streams through Bursar and through what it is compared with, in interleaved rounds of the same run. Many at the same
+ * time, each paced by the provider: CPU per event and how late events come. And streams that the provider answers at once,
+ * in a closed loop: how many go through. Runs dist/ (build first).
+ * `npm run -s bench -- stream [--rounds 3] [--seconds 5] [--streams 200] [--rate 100] [--parts paced,closed]
  * [--proxies nginx,bare,portkey,bursar] [--profile DIR] [--json]`
  */
 import { parseArgs } from "node:util";
 import { median, report, shown } from "./rig/figures.js";
+import type { LoadAnswer } from "./rig/load.js";
 import { cpuMicros, loadAverage } from "./rig/proc.js";
 import { endBursar, proxyRoles, type RunningProxy, readNames, startProxies, targetOf } from "./rig/proxies.js";
 import { openRig, type Player, playRole, type Rig } from "./rig/rig.js";
 import type { StreamAnswer } from "./rig/stream-reader.js";
+import { BURST_EVENTS } from "./rig/upstream.js";
 
 const PROMPT_BYTES = 400;
 
@@ -60,6 +63,56 @@ function table(rounds: ReadonlyMap<string, readonly Round[]>): Record<string, Re
   );
 }
 
+/** Connections of the closed loop: where Portkey is at its best. */
+const CONNECTIONS = 16;
+
+interface Burst {
+  readonly perSecond: number;
+  readonly cpuMicros: number;
+}
+
+/** Streams that come at once, each connection asking for the next as soon as one has ended. */
+async function burstOf(load: Player, proxy: RunningProxy, seconds: number): Promise<Burst> {
+  const target = targetOf(proxy, { promptBytes: PROMPT_BYTES, stream: true });
+  const before = proxy.pid === null ? Number.NaN : cpuMicros(proxy.pid);
+  const answer = await load.ask<LoadAnswer>({ loop: "closed", target, connections: CONNECTIONS, seconds });
+  const cpu = proxy.pid === null ? Number.NaN : cpuMicros(proxy.pid) - before;
+  if (answer.failed > 0) throw new Error(`${proxy.name}: ${answer.failed} of ${answer.calls} streams failed`);
+  return { perSecond: answer.calls / answer.seconds, cpuMicros: cpu / answer.calls };
+}
+
+function burstTable(rounds: ReadonlyMap<string, readonly Burst[]>): Record<string, Record<string, number>> {
+  const middle = (name: string, figure: keyof Burst): number => median((rounds.get(name) ?? []).map((round) => round[figure]));
+  return Object.fromEntries(
+    [...rounds.keys()].map((name) => [
+      name,
+      {
+        streams_per_second: shown(middle(name, "perSecond")),
+        cpu_us_per_stream: shown(middle(name, "cpuMicros")),
+        cpu_to_bare: shown(middle(name, "cpuMicros") / middle("bare", "cpuMicros")),
+        throughput_to_nginx: shown(middle(name, "perSecond") / middle("nginx", "perSecond")),
+        throughput_to_portkey: shown(middle(name, "perSecond") / middle("portkey", "perSecond")),
+      },
+    ]),
+  );
+}
+
+/** Interleaved rounds over all proxies. The first one only warms up. */
+async function roundsOf<Figures>(
+  proxies: readonly RunningProxy[],
+  rounds: number,
+  measure: (proxy: RunningProxy) => Promise<Figures>,
+): Promise<ReadonlyMap<string, readonly Figures[]>> {
+  const measured = new Map<string, Figures[]>(proxies.map(({ name }) => [name, []]));
+  for (let round = 0; round <= rounds; round++) {
+    for (const proxy of proxies) {
+      const figures = await measure(proxy);
+      if (round > 0) measured.get(proxy.name)?.push(figures);
+    }
+  }
+  return measured;
+}
+
 async function run(rig: Rig): Promise<void> {
   const { values } = parseArgs({
     options: {
@@ -67,6 +120,7 @@ async function run(rig: Rig): Promise<void> {
       seconds: { type: "string", default: "5" },
       streams: { type: "string", default: "200" },
       rate: { type: "string", default: "100" },
+      parts: { type: "string", default: "paced,closed" },
       proxies: { type: "string", default: "direct,nginx,bare,portkey,bursar" },
       profile: { type: "string" },
       json: { type: "boolean", default: false },
@@ -79,18 +133,21 @@ async function run(rig: Rig): Promise<void> {
   const proxies = await startProxies(rig, upstreamPort, { names, streams: true, ...(profile === undefined ? {} : { profile }) });
   const reader = rig.player("stream-reader");
   const bench = { upstream, reader, streams: Number(values.streams), seconds: Number(values.seconds) };
-  const before = loadAverage();
-  const rounds = new Map<string, Round[]>(proxies.map(({ name }) => [name, []]));
-  // The first round only warms up.
-  for (let round = 0; round <= Number(values.rounds); round++) {
-    for (const proxy of proxies) {
-      const measured = await roundOf(bench, proxy);
-      if (round > 0) rounds.get(proxy.name)?.push(measured);
-    }
+  const tables: Record<string, unknown> = { load_average_before: loadAverage() };
+  const rounds = Number(values.rounds);
+  const parts = new Set(values.parts.split(","));
+  if (parts.has("paced")) {
+    const paced = await roundsOf(proxies, rounds, (proxy) => roundOf(bench, proxy));
+    tables[`${values.streams} streams, ${values.rate} events a second each`] = table(paced);
+  }
+  if (parts.has("closed")) {
+    await upstream.ask<number>({ ask: "burst" });
+    const load = rig.player("load");
+    const bursts = await roundsOf(proxies, rounds, (proxy) => burstOf(load, proxy, bench.seconds));
+    tables[`${CONNECTIONS} connections, ${BURST_EVENTS} events at once`] = burstTable(bursts);
   }
   if (profile !== undefined) await endBursar(rig, proxies);
-  const title = `${values.streams} streams, ${values.rate} events a second each`;
-  report("stream", { load_average_before: before, [title]: table(rounds) }, values.json);
+  report("stream", tables, values.json);
 }
 
 if (!playRole(proxyRoles())) {

@@ -1,8 +1,22 @@
 /** The provider of the benchmarks: a fixed chat completion with usage, or a paced stream of events. No figure is measured of it. */
 import { createServer, type Socket } from "node:net";
+import { createServer as createTlsServer } from "node:tls";
 
-/** `listen` begins; `finish` lets every running stream end with its usage. */
-export type UpstreamQuestion = { readonly ask: "listen"; readonly eventsPerSecond: number } | { readonly ask: "finish" };
+/**
+ * `listen` begins, with a certificate over TLS; `finish` lets every running stream end with its usage; `burst` answers
+ * streams from then on whole and at once, as fast as they are taken.
+ */
+export type UpstreamQuestion =
+  | {
+      readonly ask: "listen";
+      readonly eventsPerSecond: number;
+      readonly secure?: { readonly key: string; readonly cert: string };
+    }
+  | { readonly ask: "finish" }
+  | { readonly ask: "burst" };
+
+/** Events of content in a stream that is answered at once. */
+export const BURST_EVENTS = 100;
 
 /** Bytes of an ordinary answer's body: what a short answer of a chat model comes to on the wire. */
 const BODY_BYTES = 700;
@@ -43,6 +57,21 @@ function eventOf(delta: string, finish: string): string {
   );
 }
 
+/** The end of a stream, as providers end it: a reason, the usage, the last word. */
+function endOf(requestBytes: number, events: number): string {
+  const usage = framed(
+    `{"id":"chatcmpl-bench","object":"chat.completion.chunk","created":${CREATED},"model":"gpt-bench","choices":[],` +
+      `"usage":${usageOf(requestBytes, events)}}`,
+  );
+  return `${eventOf("{}", '"stop"')}${usage}${framed("[DONE]")}0\r\n\r\n`;
+}
+
+function burstOf(requestBytes: number): Buffer {
+  const events = Array.from({ length: BURST_EVENTS }, (_, n) => eventOf(`{"content":" word${n}"}`, "null"));
+  const first = eventOf('{"role":"assistant","content":""}', "null");
+  return Buffer.from(STREAM_HEAD + first + events.join("") + endOf(requestBytes, BURST_EVENTS), "latin1");
+}
+
 interface Streaming {
   readonly socket: Socket;
   readonly requestBytes: number;
@@ -79,11 +108,7 @@ function openPacer(eventsPerSecond: number): { add(streaming: Streaming): void; 
     finish() {
       for (const slot of slots) {
         for (const { socket, requestBytes, events } of slot) {
-          const usage = framed(
-            `{"id":"chatcmpl-bench","object":"chat.completion.chunk","created":${CREATED},"model":"gpt-bench","choices":[],` +
-              `"usage":${usageOf(requestBytes, events)}}`,
-          );
-          socket.write(`${eventOf("{}", '"stop"')}${usage}${framed("[DONE]")}0\r\n\r\n`, "latin1");
+          socket.write(endOf(requestBytes, events), "latin1");
         }
         slot.clear();
       }
@@ -123,27 +148,42 @@ function openRequestReader(onRequest: (bytes: number, stream: boolean) => void):
   };
 }
 
+/** The last answer that was made: all requests of a round are of one length. */
+function openAnswers(make: (requestBytes: number) => Buffer): (requestBytes: number) => Buffer {
+  let known: { readonly bytes: number; readonly answer: Buffer } = { bytes: -1, answer: Buffer.alloc(0) };
+  return (bytes) => {
+    if (known.bytes !== bytes) known = { bytes, answer: make(bytes) };
+    return known.answer;
+  };
+}
+
 /** The role of the upstream. `listen` answers the port. */
 export function openUpstream(): (question: UpstreamQuestion) => Promise<number> {
   let pacer: ReturnType<typeof openPacer> | null = null;
+  let bursts = false;
   return async (question) => {
     if (question.ask === "finish") {
       pacer?.finish();
       return 0;
     }
+    if (question.ask === "burst") {
+      bursts = true;
+      return 0;
+    }
     pacer = openPacer(question.eventsPerSecond);
-    let known: { bytes: number; answer: Buffer } = { bytes: 0, answer: Buffer.alloc(0) };
-    const server = createServer({ noDelay: true }, (socket) => {
+    const whole = openAnswers(answerTo);
+    const burst = openAnswers(burstOf);
+    const serve = (socket: Socket): void => {
       socket.on("error", () => socket.destroy());
       const read = openRequestReader((bytes, stream) => {
-        if (stream) pacer?.add({ socket, requestBytes: bytes, events: 0 });
-        else {
-          if (known.bytes !== bytes) known = { bytes, answer: answerTo(bytes) };
-          socket.write(known.answer);
-        }
+        if (!stream) socket.write(whole(bytes));
+        else if (bursts) socket.write(burst(bytes));
+        else pacer?.add({ socket, requestBytes: bytes, events: 0 });
       });
       socket.on("data", read);
-    });
+    };
+    const { secure } = question;
+    const server = secure === undefined ? createServer({ noDelay: true }, serve) : createTlsServer(secure, serve);
     await new Promise<void>((resolve) => server.listen({ port: 0, host: "127.0.0.1", backlog: 1024 }, resolve));
     const address = server.address();
     if (address === null || typeof address === "string") throw new Error("The system gave no port");

@@ -7,6 +7,7 @@ import { BursarError } from "../accounting/errors.js";
 import type { PostOutcome } from "../accounting/ledger/entry.js";
 import { inputTokens } from "../accounting/meter/usage.js";
 import { type Attempt, figuresOf, type Outcome, settle } from "./attempt.js";
+import { openCallSignal } from "./call-signal.js";
 import { type ChunkPipe, openChunkPipe } from "./chunks.js";
 import { drainable, keepCovered, keepInputCovered, restOfCap } from "./extend-hold.js";
 import { meteredUsage, meterLesson, usageBeyondHold } from "./metered-usage.js";
@@ -70,9 +71,9 @@ export function settleStream(options: {
   const pipe = openChunkPipe({
     stalledMs: needs.limits.idle_ms,
     setTimer: (run, ms) => {
-      const stop = new AbortController();
-      needs.clock.sleep(ms, stop.signal).then(() => {
-        if (!stop.signal.aborted) run();
+      const stop = openCallSignal();
+      needs.clock.sleep(ms, stop).then(() => {
+        if (!stop.aborted) run();
       });
       return () => stop.abort();
     },
@@ -214,9 +215,9 @@ async function nextChunk(pump: Pump, chunk: Promise<IteratorResult<Uint8Array>>,
       chunk.then(resolve, reject);
     });
   }
-  const stop = new AbortController();
+  const stop = openCallSignal();
   const ms = Math.max(0, until - clock.monotonic());
-  const first = await Promise.race([chunk, clock.sleep(ms, stop.signal).then(() => "over" as const)]);
+  const first = await Promise.race([chunk, clock.sleep(ms, stop).then(() => "over" as const)]);
   stop.abort();
   return first;
 }

@@ -1,15 +1,9 @@
 import type { IncomingMessage } from "node:http";
 import { BursarError } from "../../accounting/errors.js";
 
-/**
- * Reads a request body whole; `headers` are the request's, by lower-case name. Throws `body_too_large` past the limit,
- * without reading on, and `invalid_request` when it breaks off.
- */
-export async function readBody(
-  request: IncomingMessage,
-  of: { readonly headers: Readonly<Record<string, string>>; readonly bytesMax: number },
-): Promise<Uint8Array> {
-  const { headers, bytesMax } = of;
+/** Reads a request body whole. Throws `body_too_large` past the limit, without reading on, and `invalid_request` when it breaks off. */
+export async function readBody(request: IncomingMessage, bytesMax: number): Promise<Uint8Array> {
+  const { headers } = request;
   const announced = Number(headers["content-length"] ?? Number.NaN);
   const tooLarge = (): BursarError =>
     new BursarError("body_too_large", `The body exceeds ${bytesMax} bytes. Send less, or raise limits.body_bytes_max.`, {

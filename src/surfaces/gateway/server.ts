@@ -17,10 +17,20 @@ import { replyHeaders, statusOf } from "../reply-headers.js";
 import type { ServedModel } from "../served-models.js";
 import { whyStranger } from "../stranger.js";
 import { modelsBody } from "./models.js";
+import { plainHeaders } from "./plain-headers.js";
 import { readBody } from "./read-body.js";
-import { readHeaders } from "./request-headers.js";
 import { type Routed, routeOf } from "./route.js";
 import { writeStream } from "./write-stream.js";
+
+/** How long a client may take to send a request, in milliseconds. */
+export interface GatewayTimeouts {
+  /** Until its headers are whole. */
+  readonly headers_ms: number;
+  /** Until its body is whole, too. */
+  readonly body_ms: number;
+  /** Between two looks at all connections. */
+  readonly check_ms: number;
+}
 
 /** What the gateway serves with. */
 export interface GatewayOptions {
@@ -40,6 +50,7 @@ export interface GatewayOptions {
   readonly newId: () => string;
   /** Watching path: must not throw. */
   readonly fault: (error: unknown) => void;
+  readonly timeouts?: GatewayTimeouts;
 }
 
 /** A gateway that listens. */
@@ -64,11 +75,8 @@ interface Arrived {
   readonly left: OwnSignal;
 }
 
-type Headers = Readonly<Record<string, string>>;
-
-const HEADERS_TIMEOUT_MS = 10_000;
-const BODY_TIMEOUT_MS = 60_000;
-const CHECK_INTERVAL_MS = 5_000;
+/** Node's own are 60 s, 300 s and 30 s: far too long for clients that send a byte now and then. */
+const TIMEOUTS: GatewayTimeouts = { headers_ms: 10_000, body_ms: 60_000, check_ms: 5_000 };
 const KEEP_ALIVE_MS = 65_000;
 const HEADER_BYTES_MAX = 16_384;
 /** What is said to a client whose request never became one, by node's code; 400 to all others. */
@@ -98,7 +106,6 @@ function writeReply(response: ServerResponse, reply: CallReply, key: KeyIdentity
   const status = statusOf(reply, key.exhausted_status);
   if (reply.kind === "stream") {
     response.writeHead(status, headers);
-    response.flushHeaders();
     return writeStream(response, reply.body);
   }
   headers.push("content-length", String(reply.body.byteLength));
@@ -107,8 +114,11 @@ function writeReply(response: ServerResponse, reply: CallReply, key: KeyIdentity
 }
 
 /** Any key is let in, so a web page of another site must not reach it by the browser of somebody here. */
-function refuseStranger(request: IncomingMessage, headers: Headers): void {
-  const header = (name: string): string | null => headers[name] ?? null;
+function refuseStranger(request: IncomingMessage): void {
+  const header = (name: string): string | null => {
+    const value = request.headers[name];
+    return value === undefined ? null : String(value);
+  };
   const why = whyStranger({ header, remote: request.socket.remoteAddress ?? null });
   if (why === null) return;
   const message = `Without a configuration file only this machine itself is served, and ${why}. Write a bursar.yaml with keys.`;
@@ -121,8 +131,8 @@ function dialectOf(options: GatewayOptions, name: DialectName): Dialect {
 }
 
 /** The key behind a request. Throws BursarError `unauthorized`, the same for every cause. */
-function admitted(options: GatewayOptions, headers: Headers, queryKey: string | undefined): Admitted {
-  const found = admit({ headers, queryKey, identify: options.identify });
+function admitted(options: GatewayOptions, request: IncomingMessage, queryKey: string | undefined): Admitted {
+  const found = admit({ headers: request.headers, queryKey, identify: options.identify });
   if (found !== null) return found;
   throw new BursarError(
     "unauthorized",
@@ -131,7 +141,7 @@ function admitted(options: GatewayOptions, headers: Headers, queryKey: string | 
 }
 
 /** The key, with the status that its client takes a refusal for final by where the key names none; one object per key. */
-function answeredAs({ finals }: Serving, key: KeyIdentity, headers: Headers): KeyIdentity {
+function answeredAs({ finals }: Serving, key: KeyIdentity, headers: Readonly<Record<string, string>>): KeyIdentity {
   const final = key.exhausted_status === undefined ? finalStatusFor(headers) : null;
   if (final === null) return key;
   const known = finals.get(key) ?? { ...key, exhausted_status: final };
@@ -147,18 +157,18 @@ async function serveCall(
   const { request, response, routed, left } = of;
   const dialect = dialectOf(options, routed.dialect);
   try {
-    const { all, plain } = readHeaders(request.rawHeaders);
-    if (options.anyKey()) refuseStranger(request, all);
-    const { key: admittedKey, credentials } = admitted(options, all, routed.queryKey);
+    if (options.anyKey()) refuseStranger(request);
+    const { key: admittedKey, credentials } = admitted(options, request, routed.queryKey);
     refuseRoute(admittedKey, routed.kind === "models" ? "models" : routed.dialect);
     if (routed.kind === "models") {
-      const list = modelsBody({ routed, headers: all, key: admittedKey, models: options.models() });
+      const list = modelsBody({ routed, headers: request.headers, key: admittedKey, models: options.models() });
       response.writeHead(200, { "content-type": "application/json", "content-length": String(list.byteLength) });
       response.end(list);
       return;
     }
     const { target, query, agent } = routed;
-    const body = await readBody(request, { headers: all, bytesMax: options.bodyBytesMax });
+    const body = await readBody(request, options.bodyBytesMax);
+    const plain = plainHeaders(request.headers);
     const key = answeredAs(serving, admittedKey, plain);
     const reply = await options.road.run({
       dialect,
@@ -216,12 +226,13 @@ function openInFlight(): { begin(): void; end(): void; none(): Promise<void> } {
 /** Binds and serves. Rejects with the system's error when the address is taken. */
 export async function openGateway(options: GatewayOptions): Promise<Gateway> {
   const inFlight = openInFlight();
+  const { timeouts = TIMEOUTS } = options;
   const serving: Serving = { options, finals: new WeakMap() };
   const server: Server = createServer(
     {
-      headersTimeout: HEADERS_TIMEOUT_MS,
-      requestTimeout: BODY_TIMEOUT_MS,
-      connectionsCheckingInterval: CHECK_INTERVAL_MS,
+      headersTimeout: timeouts.headers_ms,
+      requestTimeout: timeouts.body_ms,
+      connectionsCheckingInterval: timeouts.check_ms,
       keepAliveTimeout: KEEP_ALIVE_MS,
       maxHeaderSize: HEADER_BYTES_MAX,
       noDelay: true,
