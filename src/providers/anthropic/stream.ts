@@ -8,6 +8,7 @@ import type { CallFigures, StreamReader } from "../../call/needs.js";
 import { eventJson } from "../event-json.js";
 import { figuresComment, figuresJson } from "../figures-text.js";
 import { openOutputMeter } from "../meter-output.js";
+import { openRepeatedDelta, type RepeatedDelta } from "../repeated-delta.js";
 import { type Fields, isObject } from "../request-fields.js";
 import { eventBytes, eventFields } from "../sse.js";
 import { seenOf } from "../stream-seen.js";
@@ -25,6 +26,7 @@ export interface Reading {
   readonly request: ParsedRequest;
   readonly meter: ReturnType<typeof openOutputMeter>;
   readonly usage: ReturnType<typeof openStreamUsage>;
+  readonly repeated: RepeatedDelta;
   /** Indexes of content blocks that were started and not stopped. */
   readonly open: Set<number>;
   raw: RawUsage;
@@ -122,7 +124,18 @@ function readTyped(reading: Reading, type: unknown, event: Fields): void {
   else if (type === "error") reading.error ??= readError(event);
 }
 
+/** Key of the one text that a delta brought and that was metered; null where it brought anything else. */
+function textKey(event: Fields): string | null {
+  if (event.type !== "content_block_delta" || !isObject(event.delta)) return null;
+  const [key, ...others] = Object.keys(event.delta).filter((name) => name !== "type");
+  if (others.length > 0 || (key !== "text" && key !== "thinking" && key !== "partial_json")) return null;
+  return typeof event.delta[key] === "string" ? key : null;
+}
+
 function readEvent(reading: Reading, raw: Uint8Array): Uint8Array | null {
+  const { repeated } = reading;
+  if (repeated.repeats(raw, reading.meter)) return raw;
+  repeated.forget();
   const { event: name, data } = eventFields(raw);
   if (data === null) return reading.terminal ? null : raw;
   const json = eventJson(data);
@@ -139,7 +152,12 @@ function readEvent(reading: Reading, raw: Uint8Array): Uint8Array | null {
     return null;
   }
   if (type === "ping") return sound;
-  if (!stops) return released(reading, sound);
+  if (!stops) {
+    const forward = released(reading, sound);
+    const key = forward === raw ? textKey(event) : null;
+    if (key !== null) repeated.remember(raw, key);
+    return forward;
+  }
   const before = reading.heldDelta?.raw ?? null;
   reading.heldDelta = { raw: sound, data: json.data };
   return before;
@@ -161,6 +179,7 @@ function closing(reading: Reading, figures: CallFigures): Uint8Array {
 }
 
 function cut(reading: Reading, figures: CallFigures): Uint8Array {
+  reading.repeated.forget();
   if (reading.terminal) return closing(reading, figures);
   const events = reading.heldDelta === null ? cutEvents(reading, figures) : [];
   reading.terminal = true;
@@ -169,12 +188,13 @@ function cut(reading: Reading, figures: CallFigures): Uint8Array {
   return Buffer.concat([...events, closing(reading, figures)]);
 }
 
-/** Opens a reader for one attempt. Holds 256 characters of text, the open blocks and two events. */
+/** Opens a reader for one attempt. Holds the open blocks and three events. */
 export function openAnthropicReader(request: ParsedRequest): StreamReader {
   const reading: Reading = {
     request,
     meter: openOutputMeter(),
     usage: openStreamUsage(),
+    repeated: openRepeatedDelta(),
     open: new Set(),
     raw: NO_RAW_USAGE,
     started: false,

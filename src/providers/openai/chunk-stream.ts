@@ -11,6 +11,7 @@ import { figuresComment, figuresJson } from "../figures-text.js";
 import { without } from "../json-bytes.js";
 import { type OutputMeter, openOutputMeter } from "../meter-output.js";
 import { promptEstimate } from "../prompt-estimate.js";
+import { openRepeatedDelta, type RepeatedDelta } from "../repeated-delta.js";
 import { type Fields, isObject } from "../request-fields.js";
 import { eventBytes, eventFields } from "../sse.js";
 import { seenOf } from "../stream-seen.js";
@@ -31,6 +32,8 @@ export interface ChunkShape {
   readonly id_prefix: string;
   /** Answers that the stream shows at the most. */
   readonly choices: number;
+  /** A choice's text is the `content` of its delta, and metered as it comes. */
+  readonly repeats: boolean;
   /** Meters what a chunk adds to one choice. */
   readonly meter: (meter: OutputMeter, choice: Fields, index: number) => void;
   /** A choice's last piece, without its index; `begun`: the client has seen something of it. */
@@ -44,6 +47,7 @@ interface Reading {
   readonly quirks: Quirks;
   readonly meter: OutputMeter;
   readonly usage: ReturnType<typeof openStreamUsage>;
+  readonly repeated: RepeatedDelta;
   /** Per choice that was seen: has it finished? */
   readonly choices: Map<number, boolean>;
   id: string | null;
@@ -128,7 +132,27 @@ function edited(
   return heldUsage === null ? forward : Buffer.concat([heldUsage.raw, forward]);
 }
 
+/** Did this chunk do nothing but meter a text of the one choice that it goes on with? Only then its bytes can stand for it. */
+function onlyContent(reading: Reading, chunk: Fields, choices: readonly unknown[]): boolean {
+  const [choice] = choices;
+  if (choices.length !== 1 || !isObject(choice) || !isObject(choice.delta) || typeof choice.delta.content !== "string")
+    return false;
+  return (
+    // Another usage, even null, may have to be taken out or read again.
+    chunk.usage === undefined &&
+    (chunk.error ?? null) === null &&
+    (choice.finish_reason ?? null) === null &&
+    Object.keys(choice.delta).every((key) => key === "content" || key === "role") &&
+    typeof choice.index === "number" &&
+    reading.quirks.usage === undefined &&
+    reading.shape.repeats
+  );
+}
+
 function readEvent(reading: Reading, raw: Uint8Array): Uint8Array | null {
+  const { repeated } = reading;
+  if (repeated.repeats(raw, reading.meter)) return raw;
+  repeated.forget();
   const { event, data } = eventFields(raw);
   if (data === null) return reading.terminal ? null : raw;
   if (data.startsWith(DONE)) {
@@ -151,7 +175,9 @@ function readEvent(reading: Reading, raw: Uint8Array): Uint8Array | null {
     return null;
   }
   const sound = json.repaired ? eventBytes({ event, data: json.data.replace(/[\r\n]/g, " ") }) : raw;
-  return edited(reading, { raw: sound, chunk, event, data: json.data, last: choices.length === 0 });
+  const forward = edited(reading, { raw: sound, chunk, event, data: json.data, last: choices.length === 0 });
+  if (forward === raw && onlyContent(reading, chunk, choices)) repeated.remember(raw, "content");
+  return forward;
 }
 
 /** The figures, and what was held back for them: usage chunk with `bursar`, comment, `[DONE]`. */
@@ -178,6 +204,7 @@ function usageForClient(reading: Reading, usage: Usage | null): { object: Fields
 
 /** Ends the stream as if the answer had reached its length: one finishing chunk per open choice, usage, comment, `[DONE]`. */
 function cut(reading: Reading, figures: CallFigures): Uint8Array {
+  reading.repeated.forget();
   if (reading.terminal) return closing(reading, figures);
   const { request, shape } = reading;
   const head = {
@@ -204,7 +231,7 @@ function cut(reading: Reading, figures: CallFigures): Uint8Array {
   return Buffer.concat(parts);
 }
 
-/** Opens a reader for one attempt. Holds the state of its choices, 256 characters of text and two events. */
+/** Opens a reader for one attempt. Holds the state of its choices and three events. */
 export function openChunkReader(request: ParsedRequest, shape: ChunkShape, quirks: Quirks = {}): StreamReader {
   const reading: Reading = {
     request,
@@ -212,6 +239,7 @@ export function openChunkReader(request: ParsedRequest, shape: ChunkShape, quirk
     quirks,
     meter: openOutputMeter(),
     usage: openStreamUsage(),
+    repeated: openRepeatedDelta(),
     choices: new Map(),
     id: null,
     model: null,

@@ -11,6 +11,7 @@ import { meterMessage } from "./deltas.js";
 const CHAT: Omit<ChunkShape, "choices"> = {
   object: "chat.completion.chunk",
   id_prefix: "chatcmpl-",
+  repeats: true,
   meter(meter, choice) {
     if (isObject(choice.delta)) meterMessage(meter, choice.delta);
     else if (isObject(choice.message)) meterMessage(meter, choice.message);

@@ -43,6 +43,7 @@ export function openCompletionsReader(request: ParsedRequest, quirks?: Quirks): 
   const shape = {
     object: "text_completion",
     id_prefix: "cmpl-",
+    repeats: false,
     choices: shown.choices,
     meter(meter: OutputMeter, choice: Fields, index: number) {
       if (typeof choice.text === "string") meter.text(withoutEcho(choice.text, index));
