@@ -72,14 +72,45 @@ function oracleCount(limit: bigint, hold: bigint, cost: bigint): number {
   return count;
 }
 
-/** Calls until it is admitted or refused for good, as a client that obeys `retry-after` does. */
-async function persist(at: SimulatedRoad, n: number): Promise<"admitted" | "refused"> {
+/** Where callers wait until another one is done; each that is done wakes so many. */
+const WOKEN = 8;
+/** Nobody waits longer, should all others be gone. */
+const PATIENCE_MS = 100;
+
+function openTurns() {
+  const waiting = new Set<() => void>();
+  return {
+    next: () =>
+      new Promise<void>((resolve) => {
+        const go = (): void => {
+          clearTimeout(late);
+          waiting.delete(go);
+          resolve();
+        };
+        const late = setTimeout(go, PATIENCE_MS);
+        waiting.add(go);
+      }),
+    done(): void {
+      for (const go of [...waiting].slice(0, WOKEN)) go();
+    },
+  };
+}
+
+type Turns = ReturnType<typeof openTurns>;
+
+/**
+ * Calls until it is admitted or refused for good, as a client that obeys `retry-after` does; asks again when another call
+ * is done, which is when the answer can be another.
+ */
+async function persist(at: SimulatedRoad, turns: Turns, n: number): Promise<"admitted" | "refused"> {
   for (;;) {
     const reply = await at.call(ASK, { ...TRUE_COST, "x-sim-first-token-ms": "1", ...attributed(n) });
-    if (reply.kind === "whole") return "admitted";
-    if (reply.kind !== "refused" || reply.error.code !== "budget_waiting") return "refused";
+    if (reply.kind !== "refused" || reply.error.code !== "budget_waiting") {
+      turns.done();
+      return reply.kind === "whole" ? "admitted" : "refused";
+    }
     expect(reply.error.details.retry_after_ms).toBeLessThan(60_000);
-    await new Promise((resolve) => setTimeout(resolve, 15 + (n % 23)));
+    await turns.next();
   }
 }
 
@@ -95,7 +126,8 @@ test(`with holds ten times the true cost the final count is the oracle's and no 
       budgets: threeLevels("usd", { org: limit, team: limit * 2n, agent: limit * 2n }),
       seed: `o${repeat}`,
     });
-    const outcomes = await Promise.all(Array.from({ length: 200 }, (_, n) => persist(at, n)));
+    const turns = openTurns();
+    const outcomes = await Promise.all(Array.from({ length: 200 }, (_, n) => persist(at, turns, n)));
     expect(outcomes.filter((outcome) => outcome === "admitted")).toHaveLength(Math.min(200, oracleCount(limit, hold, cost)));
     for await (const entry of at.ledger.read(1)) {
       if (entry.type !== "call.refused") continue;
