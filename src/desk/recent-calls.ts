@@ -104,35 +104,11 @@ function openUnfolded(kept: number) {
   };
 }
 
-/** Listens to the ledger and remembers the last calls; reads the end of the log first. */
-export async function openRecentCalls(options: { ledger: Ledger; kept?: number }): Promise<RecentCalls> {
-  const { ledger } = options;
-  const kept = options.kept ?? CALLS_KEPT;
+/** The last calls in memory. `since`: every call that began at or after this entry is here. */
+function openRecords(kept: number, begin: number) {
   const records = new Map<string, CallRecord>();
   const unfolded = openUnfolded(kept);
-  /** Every call that began at or after this entry is in memory. */
-  let since = ledger.state().seq + 1;
-
-  const stop = ledger.subscribe((entries) => {
-    for (const entry of entries) {
-      if (entry.type === "budget.changed" || !unfolded.add(entry)) continue;
-      records.clear();
-      since = Math.max(since, unfolded.first());
-    }
-  });
-
-  /** Folds what has come since somebody asked last. */
-  function fold(): void {
-    for (const entry of unfolded.take()) {
-      if (!("call_id" in entry)) continue;
-      const known = records.get(entry.call_id);
-      if (known === undefined && !begins(entry)) continue;
-      const record = foldCall(known, entry);
-      if (record === null) continue;
-      records.set(entry.call_id, record);
-      if (records.size > kept) forgetOldest();
-    }
-  }
+  let since = begin;
 
   function forgetOldest(): void {
     for (const [callId, record] of records) {
@@ -142,17 +118,51 @@ export async function openRecentCalls(options: { ledger: Ledger; kept?: number }
     }
   }
 
-  const first = Math.max(1, since - BACKLOG);
-  const backlog = (await readRange(ledger, first, since)).slice(-kept);
-  fold();
-  if (backlog.length > 0) {
-    const live = [...records];
-    records.clear();
-    for (const record of backlog) records.set(record.call_id, record);
-    for (const [callId, record] of live) if (!records.has(callId)) records.set(callId, record);
-    since = backlog.length === kept ? (backlog[0] as CallRecord).first_seq : first;
-    while (records.size > kept) forgetOldest();
-  } else since = first;
+  /** Folds what has come since somebody asked last. */
+  function folded(): ReadonlyMap<string, CallRecord> {
+    for (const entry of unfolded.take()) {
+      if (!("call_id" in entry)) continue;
+      const known = records.get(entry.call_id);
+      if (known === undefined && !begins(entry)) continue;
+      const record = foldCall(known, entry);
+      if (record === null) continue;
+      records.set(entry.call_id, record);
+      if (records.size > kept) forgetOldest();
+    }
+    return records;
+  }
+
+  return {
+    folded,
+    since: () => since,
+    add(entries: readonly Entry[]): void {
+      for (const entry of entries) {
+        if (entry.type === "budget.changed" || !unfolded.add(entry)) continue;
+        records.clear();
+        since = Math.max(since, unfolded.first());
+      }
+    },
+    /** Puts calls from before the first entry in front; with none left out, they are all that began at or after `from`. */
+    prepend(earlier: readonly CallRecord[], from: number): void {
+      const live = [...folded()];
+      records.clear();
+      for (const record of earlier) records.set(record.call_id, record);
+      for (const [callId, record] of live) if (!records.has(callId)) records.set(callId, record);
+      since = earlier.length === kept ? (earlier[0]?.first_seq ?? from) : from;
+      while (records.size > kept) forgetOldest();
+    },
+  };
+}
+
+/** Listens to the ledger and remembers the last calls; reads the end of the log first. */
+export async function openRecentCalls(options: { ledger: Ledger; kept?: number }): Promise<RecentCalls> {
+  const { ledger } = options;
+  const kept = options.kept ?? CALLS_KEPT;
+  const next = ledger.state().seq + 1;
+  const recent = openRecords(kept, next);
+  const stop = ledger.subscribe(recent.add);
+  const first = Math.max(1, next - BACKLOG);
+  recent.prepend((await readRange(ledger, first, next)).slice(-kept), first);
 
   async function older(query: CallsQuery, found: CallRecord[], from: number): Promise<number> {
     let to = from;
@@ -171,7 +181,7 @@ export async function openRecentCalls(options: { ledger: Ledger; kept?: number }
 
   return {
     async list(query) {
-      fold();
+      const records = recent.folded();
       const before = query.before ?? Number.MAX_SAFE_INTEGER;
       const found: CallRecord[] = [];
       for (const record of [...records.values()].reverse()) {
@@ -179,13 +189,10 @@ export async function openRecentCalls(options: { ledger: Ledger; kept?: number }
         found.push(record);
         if (found.length === query.limit) return { calls: found, next: record.first_seq };
       }
-      const next = await older(query, found, Math.min(since, before));
+      const next = await older(query, found, Math.min(recent.since(), before));
       return { calls: found, next: next > 1 ? next : null };
     },
-    agentOf(callId) {
-      fold();
-      return records.get(callId)?.attribution.agent;
-    },
+    agentOf: (callId) => recent.folded().get(callId)?.attribution.agent,
     close: stop,
   };
 }
