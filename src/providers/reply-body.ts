@@ -40,95 +40,103 @@ type Reader =
       readonly fail: (error: Error) => void;
     };
 
+/** Where a body stands. */
+interface Filling {
+  readonly source: BodySource;
+  waiting: Uint8Array[];
+  bytes: number;
+  paused: boolean;
+  ended: boolean;
+  failure: Error | null;
+  reader: Reader | null;
+}
+
+/** All that waits, in one piece: fewer turns, the same bytes. */
+function taken(filling: Filling): Uint8Array {
+  const { waiting, bytes } = filling;
+  filling.waiting = [];
+  filling.bytes = 0;
+  return waiting.length === 1 ? (waiting[0] as Uint8Array) : Buffer.concat(waiting, bytes);
+}
+
+function resume(filling: Filling): void {
+  if (!filling.paused) return;
+  filling.paused = false;
+  filling.source.resume();
+}
+
+/** Gives the reader that waits what there is for it, if it is enough. */
+function serve(filling: Filling): void {
+  const { reader } = filling;
+  if (reader === null) return;
+  if (reader.wants === "whole" && filling.bytes > reader.bytesMax) {
+    filling.reader = null;
+    leave(filling);
+    reader.fail(new UpstreamFailure("invalid", `The reply exceeds ${reader.bytesMax} bytes.`));
+  } else if (reader.wants === "piece" && filling.bytes > 0) {
+    filling.reader = null;
+    reader.take({ done: false, value: taken(filling) });
+    resume(filling);
+  } else if (filling.ended) {
+    filling.reader = null;
+    const error = filling.failure;
+    // Told once; who asks again is at the end.
+    filling.failure = null;
+    if (error !== null) reader.fail(error);
+    else if (reader.wants === "whole") reader.take(taken(filling));
+    else reader.take(DONE);
+  }
+}
+
+function finish(filling: Filling, error: Error | null): void {
+  if (filling.ended) return;
+  filling.ended = true;
+  filling.failure = error;
+  serve(filling);
+}
+
+function leave(filling: Filling): void {
+  filling.waiting = [];
+  filling.bytes = 0;
+  if (filling.ended) return;
+  finish(filling, null);
+  filling.source.leave();
+}
+
+function push(filling: Filling, chunk: Uint8Array): void {
+  if (filling.ended || chunk.byteLength === 0) return;
+  filling.waiting.push(chunk);
+  filling.bytes += chunk.byteLength;
+  serve(filling);
+  if (filling.bytes < WAITING_MAX || filling.paused || filling.reader?.wants === "whole") return;
+  filling.paused = true;
+  filling.source.pause();
+}
+
 /** Opens a body that is filled by `push` and closed by `end` or `fail`, whichever comes first. */
 export function openReplyBody(source: BodySource): ReplyBody {
-  let waiting: Uint8Array[] = [];
-  let bytes = 0;
-  let paused = false;
-  let ended = false;
-  let failure: Error | null = null;
-  let reader: Reader | null = null;
-
-  /** All that waits, in one piece: fewer turns, the same bytes. */
-  function taken(): Uint8Array {
-    const value = waiting.length === 1 ? (waiting[0] as Uint8Array) : Buffer.concat(waiting, bytes);
-    waiting = [];
-    bytes = 0;
-    return value;
-  }
-
-  function resume(): void {
-    if (!paused) return;
-    paused = false;
-    source.resume();
-  }
-
-  /** Gives the reader that waits what there is for it, if it is enough. */
-  function serve(): void {
-    const waits = reader;
-    if (waits === null) return;
-    if (waits.wants === "whole" && bytes > waits.bytesMax) {
-      reader = null;
-      leave();
-      waits.fail(new UpstreamFailure("invalid", `The reply exceeds ${waits.bytesMax} bytes.`));
-    } else if (waits.wants === "piece" && bytes > 0) {
-      reader = null;
-      waits.take({ done: false, value: taken() });
-      resume();
-    } else if (ended) {
-      reader = null;
-      const error = failure;
-      // Told once; who asks again is at the end.
-      failure = null;
-      if (error !== null) waits.fail(error);
-      else if (waits.wants === "whole") waits.take(taken());
-      else waits.take(DONE);
-    }
-  }
-
-  function finish(error: Error | null): void {
-    if (ended) return;
-    ended = true;
-    failure = error;
-    serve();
-  }
-
-  function leave(): void {
-    waiting = [];
-    bytes = 0;
-    if (ended) return;
-    finish(null);
-    source.leave();
-  }
-
-  return {
-    push(chunk) {
-      if (ended || chunk.byteLength === 0) return;
-      waiting.push(chunk);
-      bytes += chunk.byteLength;
-      serve();
-      if (bytes < WAITING_MAX || paused || reader?.wants === "whole") return;
-      paused = true;
-      source.pause();
+  const filling: Filling = { source, waiting: [], bytes: 0, paused: false, ended: false, failure: null, reader: null };
+  const iterator = {
+    next: () =>
+      new Promise<Piece>((take, fail) => {
+        filling.reader = { wants: "piece", take, fail };
+        serve(filling);
+      }),
+    async return() {
+      leave(filling);
+      return DONE;
     },
-    end: () => finish(null),
-    fail: (error) => finish(error),
-    [Symbol.asyncIterator]: () => ({
-      next: () =>
-        new Promise<Piece>((take, fail) => {
-          reader = { wants: "piece", take, fail };
-          serve();
-        }),
-      async return() {
-        leave();
-        return DONE;
-      },
-    }),
+  };
+  return {
+    push: (chunk) => push(filling, chunk),
+    end: () => finish(filling, null),
+    fail: (error) => finish(filling, error),
+    [Symbol.asyncIterator]: () => iterator,
     whole: (bytesMax) =>
       new Promise<Uint8Array>((take, fail) => {
-        reader = { wants: "whole", bytesMax, take, fail };
-        serve();
-        if (reader !== null) resume();
+        filling.reader = { wants: "whole", bytesMax, take, fail };
+        serve(filling);
+        if (filling.reader !== null) resume(filling);
       }),
   };
 }

@@ -6,7 +6,7 @@ import { connect as connectTcp, isIP, type Socket } from "node:net";
 import { connect as connectTls, type SecureContext, type TLSSocket } from "node:tls";
 import { UpstreamFailure } from "../../call/needs.js";
 import { InvalidReply, type ReplyHead } from "./reply-head.js";
-import { openReplyParser } from "./reply-parser.js";
+import { openReplyParser, type ReplyParser } from "./reply-parser.js";
 
 /** One request, and who is told what becomes of it: a head, pieces, an end; or a failure at any point before the end. */
 export interface Exchange {
@@ -131,117 +131,148 @@ function failureOf(error: unknown, sent: boolean): UpstreamFailure {
   return new UpstreamFailure("reset", `The connection broke (${said(error)}).`, options);
 }
 
+/** A connection from the inside. */
+interface Live extends Connection {
+  phase: Connection["phase"];
+  keep_ms: number | null;
+  idleSince: number;
+  paused: boolean;
+  readonly place: ConnectionPlace;
+  readonly parser: ReplyParser;
+  readonly socket: Socket;
+  exchange: Exchange | null;
+  reply: ReplyHead | null;
+  /** The parser has told the end of the reply. */
+  over: boolean;
+  closed: boolean;
+}
+
+function resume(live: Live): void {
+  if (!live.paused) return;
+  live.paused = false;
+  live.socket.resume();
+}
+
+function destroy(live: Live, failure: UpstreamFailure | null): void {
+  const broken = live.exchange;
+  live.exchange = null;
+  if (broken !== null) broken.connection = null;
+  if (!live.closed) {
+    live.closed = true;
+    live.socket.destroy();
+    live.place.gone(live);
+  }
+  if (failure !== null) broken?.fail(failure);
+}
+
+/** The reply is whole. `clean`: nothing came behind it. */
+function replied(live: Live, clean: boolean): void {
+  const { exchange, reply } = live;
+  if (exchange !== null) exchange.connection = null;
+  const kept = clean && reply?.keeps === true && live.socket.writableLength === 0 && !live.closed;
+  live.keep_ms = reply?.keep_ms ?? null;
+  live.exchange = null;
+  live.reply = null;
+  live.over = false;
+  if (kept) {
+    live.parser.reset();
+    resume(live);
+    live.phase = "idle";
+    live.idleSince = performance.now();
+    live.place.idle(live);
+  } else destroy(live, null);
+  exchange?.end();
+}
+
+/** Takes what came; answers whether there may come more. */
+function read(live: Live, bytes: Buffer): boolean {
+  live.quiet = 0;
+  if (live.exchange === null) {
+    // Nothing was asked: what comes now would be taken for the answer to the next request.
+    destroy(live, null);
+    return false;
+  }
+  try {
+    const taken = live.parser.take(bytes);
+    if (live.over) replied(live, taken === bytes.length);
+  } catch (error) {
+    broke(live, error);
+  }
+  return !live.paused && !live.closed;
+}
+
+function broke(live: Live, error: unknown): void {
+  destroy(live, failureOf(error, live.exchange?.sent ?? true));
+}
+
+/** The provider has ended the connection: where that is the end of the body, too, it is whole now. */
+function ended(live: Live): void {
+  try {
+    if (live.exchange !== null && live.parser.finish()) replied(live, false);
+  } catch (error) {
+    broke(live, error);
+  }
+  broke(live, new Error("the provider closed it"));
+}
+
+function start(live: Live, exchange: Exchange): void {
+  live.exchange = exchange;
+  exchange.connection = live;
+  live.phase = "head";
+  live.quiet = 0;
+  exchange.sent = true;
+  write(live.socket, exchange);
+}
+
+function openParser(live: () => Live): ReplyParser {
+  return openReplyParser({
+    head(head) {
+      const one = live();
+      one.reply = head;
+      one.phase = "body";
+      one.exchange?.head(head);
+    },
+    body: (piece) => live().exchange?.body(piece),
+    end() {
+      live().over = true;
+    },
+  });
+}
+
 /** Opens a connection for its first exchange. */
 export function openConnection(place: ConnectionPlace, first: Exchange): Connection {
-  let exchange: Exchange | null = first;
-  let reply: ReplyHead | null = null;
-  let over = false;
-  let closed = false;
-  const parser = openReplyParser({
-    head(head) {
-      reply = head;
-      connection.phase = "body";
-      exchange?.head(head);
-    },
-    body: (piece) => exchange?.body(piece),
-    end: () => {
-      over = true;
-    },
-  });
-
-  function read(count: number, buffer: Uint8Array): boolean {
-    connection.quiet = 0;
-    if (exchange === null) {
-      // Nothing was asked: what comes now would be taken for the answer to the next request.
-      destroy(null);
-      return false;
-    }
-    try {
-      const taken = parser.take((buffer as Buffer).subarray(0, count));
-      if (over) replied(taken === count);
-    } catch (error) {
-      destroy(failureOf(error, exchange?.sent ?? true));
-    }
-    return !connection.paused && !closed;
-  }
-
-  /** The reply is whole. `clean`: nothing came behind it. */
-  function replied(clean: boolean): void {
-    const done = exchange;
-    if (done !== null) done.connection = null;
-    const kept = clean && reply?.keeps === true && socket.writableLength === 0 && !closed;
-    connection.keep_ms = reply?.keep_ms ?? null;
-    exchange = null;
-    reply = null;
-    over = false;
-    if (kept) {
-      parser.reset();
-      resume();
-      connection.phase = "idle";
-      connection.idleSince = performance.now();
-      place.idle(connection);
-    } else destroy(null);
-    done?.end();
-  }
-
-  function destroy(failure: UpstreamFailure | null): void {
-    const broken = exchange;
-    exchange = null;
-    if (broken !== null) broken.connection = null;
-    if (!closed) {
-      closed = true;
-      socket.destroy();
-      place.gone(connection);
-    }
-    if (failure !== null) broken?.fail(failure);
-  }
-
-  function resume(): void {
-    if (!connection.paused) return;
-    connection.paused = false;
-    socket.resume();
-  }
-
-  const connection = {
-    phase: "connecting" as Connection["phase"],
+  const { secure } = place.destination;
+  const callback = (count: number, buffer: Uint8Array): boolean => read(live, (buffer as Buffer).subarray(0, count));
+  const socket = open(place, { buffer: place.buffer, callback });
+  const live: Live = {
+    phase: "connecting",
     quiet: 0,
-    keep_ms: null as number | null,
+    keep_ms: null,
     idleSince: 0,
     paused: false,
-    usable: () => !closed && socket.writable && socket.readable,
-    start(next: Exchange) {
-      exchange = next;
-      next.connection = connection;
-      connection.phase = "head";
-      connection.quiet = 0;
-      next.sent = true;
-      write(socket, next);
-    },
+    place,
+    parser: openParser(() => live),
+    socket,
+    exchange: first,
+    reply: null,
+    over: false,
+    closed: false,
+    usable: () => !live.closed && socket.writable && socket.readable,
+    start: (exchange) => start(live, exchange),
     pause() {
-      connection.paused = true;
+      live.paused = true;
       socket.pause();
     },
-    resume,
-    destroy,
+    resume: () => resume(live),
+    destroy: (failure) => destroy(live, failure),
   };
-
-  first.connection = connection;
-  const socket = open(place, { buffer: place.buffer, callback: read });
-  const broke = (error: unknown): void => destroy(failureOf(error, exchange?.sent ?? true));
-  socket.once(place.destination.secure === null ? "connect" : "secureConnect", () => {
-    if (exchange !== null) connection.start(exchange);
+  first.connection = live;
+  socket.once(secure === null ? "connect" : "secureConnect", () => {
+    if (live.exchange !== null) start(live, live.exchange);
   });
-  if (place.destination.secure !== null) keepSession(socket as TLSSocket, place);
-  socket.on("error", broke);
-  socket.on("end", () => {
-    try {
-      // Where the end of the connection is that of the body, it is whole now.
-      if (exchange !== null && parser.finish()) replied(false);
-    } catch (error) {
-      broke(error);
-    }
-    broke(new Error("the provider closed it"));
-  });
-  socket.on("close", () => broke(new Error("it was closed")));
-  return connection;
+  if (secure !== null) keepSession(socket as TLSSocket, place);
+  socket.on("error", (error) => broke(live, error));
+  socket.on("end", () => ended(live));
+  socket.on("close", () => broke(live, new Error("it was closed")));
+  return live;
 }

@@ -162,8 +162,10 @@ describe("a connection", () => {
     provider.sockets[1]?.write(hello);
     expect(await bodyOf(next)).toBe("hello");
   });
+});
 
-  test("that ends in an orderly way ends a body without a length, and breaks one with it", async () => {
+describe("a connection's end", () => {
+  test("in an orderly way ends a body without a length, and breaks one with it", async () => {
     const provider = await serve((socket, number) =>
       socket.end(number === 1 ? "HTTP/1.1 200 OK\r\n\r\nall of it" : "HTTP/1.1 200 OK\r\ncontent-length: 20\r\n\r\nhalf"),
     );
@@ -172,7 +174,7 @@ describe("a connection", () => {
     expect(await bodyOf(ask(pool))).toBe('reset after "half"');
   });
 
-  test("that is reset breaks a body without a length, too", async () => {
+  test("by a reset breaks a body without a length, too", async () => {
     const provider = await serve((socket) => {
       socket.write("HTTP/1.1 200 OK\r\n\r\npart");
       setTimeout(() => socket.resetAndDestroy(), 50);

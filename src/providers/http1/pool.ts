@@ -51,21 +51,48 @@ function timeoutOf(connection: Connection, limits: PoolLimits): { readonly ms: n
 }
 
 /**
- * Opens a pool for an origin (`https://api.openai.com`). Connects when the first request comes. `trust`: whose certificates
- * are believed; absent: the system's.
+ * Times out all connections by one timer instead of one for each call. Counting sweeps, not milliseconds, also means that
+ * a process that stood still does not take its own silence for the provider's.
  */
-export function openPool(origin: string, limits: PoolLimits, trust?: SecureContext): Pool {
+function openSweep(open: ReadonlySet<Connection>, limits: PoolLimits): { begin(): void; end(): void } {
+  const shortest = Math.min(limits.connect_ms, limits.first_byte_ms, limits.idle_ms, limits.keep_alive_ms);
+  const everyMs = Math.max(SWEEP_MIN_MS, Math.min(SWEEP_MAX_MS, Math.floor(shortest / SWEEPS)));
+  let timer: NodeJS.Timeout | null = null;
+
+  function sweep(): void {
+    const now = performance.now();
+    for (const connection of open) {
+      if (connection.phase === "idle") {
+        if (now - connection.idleSince >= keepMs(connection, limits)) connection.destroy(null);
+        continue;
+      }
+      if (connection.paused) continue;
+      connection.quiet++;
+      const { ms, failure } = timeoutOf(connection, limits);
+      // The first sweep may come at once: only those behind it are whole.
+      if ((connection.quiet - 1) * everyMs >= ms) connection.destroy(failure());
+    }
+  }
+
+  return {
+    begin() {
+      timer ??= setInterval(sweep, everyMs).unref();
+    },
+    end() {
+      if (timer !== null) clearInterval(timer);
+      timer = null;
+    },
+  };
+}
+
+function openPlace(
+  origin: string,
+  trust: SecureContext | undefined,
+  told: Pick<ConnectionPlace, "idle" | "gone">,
+): ConnectionPlace {
   const url = new URL(origin);
   const secure = url.protocol === "https:";
-  const open = new Set<Connection>();
-  const idle: Connection[] = [];
-  const waiting: Exchange[] = [];
-  let sweeping: NodeJS.Timeout | null = null;
-  let closed = false;
-  const shortest = Math.min(limits.connect_ms, limits.first_byte_ms, limits.idle_ms, limits.keep_alive_ms);
-  const sweepMs = Math.max(SWEEP_MIN_MS, Math.min(SWEEP_MAX_MS, Math.floor(shortest / SWEEPS)));
-
-  const place: ConnectionPlace = {
+  return {
     destination: {
       host: url.hostname.replace(/^\[|\]$/g, ""),
       port: Number(url.port) || (secure ? 443 : 80),
@@ -74,6 +101,21 @@ export function openPool(origin: string, limits: PoolLimits, trust?: SecureConte
     },
     buffer: Buffer.allocUnsafeSlow(READ_BYTES),
     session: null,
+    ...told,
+  };
+}
+
+/**
+ * Opens a pool for an origin (`https://api.openai.com`). Connects when the first request comes. `trust`: whose certificates
+ * are believed; absent: the system's.
+ */
+export function openPool(origin: string, limits: PoolLimits, trust?: SecureContext): Pool {
+  const open = new Set<Connection>();
+  const idle: Connection[] = [];
+  const waiting: Exchange[] = [];
+  const sweep = openSweep(open, limits);
+  let closed = false;
+  const place = openPlace(origin, trust, {
     idle(connection) {
       const next = waiting.shift();
       if (next !== undefined) connection.start(next);
@@ -86,35 +128,13 @@ export function openPool(origin: string, limits: PoolLimits, trust?: SecureConte
       if (at >= 0) idle.splice(at, 1);
       const next = closed ? undefined : waiting.shift();
       if (next !== undefined) connect(next);
-      else if (open.size === 0 && sweeping !== null) {
-        clearInterval(sweeping);
-        sweeping = null;
-      }
+      else if (open.size === 0) sweep.end();
     },
-  };
+  });
 
   function connect(exchange: Exchange): void {
     open.add(openConnection(place, exchange));
-    sweeping ??= setInterval(sweep, sweepMs).unref();
-  }
-
-  /**
-   * One timer for all connections instead of one for each call. Counting sweeps, not milliseconds, also means that a
-   * process that stood still does not take its own silence for the provider's.
-   */
-  function sweep(): void {
-    const now = performance.now();
-    for (const connection of open) {
-      if (connection.phase === "idle") {
-        if (now - connection.idleSince >= keepMs(connection, limits)) connection.destroy(null);
-        continue;
-      }
-      if (connection.paused) continue;
-      connection.quiet++;
-      const { ms, failure } = timeoutOf(connection, limits);
-      // The first sweep may come at once: only those behind it are whole.
-      if ((connection.quiet - 1) * sweepMs >= ms) connection.destroy(failure());
-    }
+    sweep.begin();
   }
 
   /** The connection that was used last: those that are not needed grow old and are closed. */
