@@ -92,4 +92,4 @@ test(`E1: after each of ${KILLS} kills nothing acknowledged is lost, nothing is 
   for (const account of verified.state.accounts.values()) {
     if (account.budget === "agent") expect(account.used).toBeLessThanOrEqual(400n);
   }
-}, 120_000);
+}, 400_000);

@@ -26,7 +26,7 @@ async function loop() {
     const ids = { call_id: id, attempt_id: `${id}.1` };
     const most = { nano: 40_000n, input_tokens: 20, output_tokens: 10 };
     const attribution = { key: "k", agent, model: "openai/gpt-4o" };
-    const hold = { type: "hold", ...ids, attribution, provider: "openai", price_id: null, ceiling: most, estimated_input: 20 };
+    const hold = { type: "hold", ...ids, attribution, provider: "openai", price_id: "row", ceiling: most, estimated_input: 20 };
     const [held] = await ledger.apply([hold]);
     if (!held.ok) {
       say("refused");
