@@ -102,6 +102,11 @@ function drawReading(random: Random, leaves: number): Reading {
   };
 }
 
+/** A key as it is sent: its owner stands before it only here. */
+function keyHeader(idempotency: string | null): Readonly<Record<string, string>> {
+  return idempotency === null ? {} : { "idempotency-key": idempotency.slice(idempotency.indexOf("/") + 1) };
+}
+
 /** What clients want next: something new, or with a key of before what was sent under it. */
 function openWanting(random: Random, swarm: Swarm): () => { wanted: Wanted; idempotency: string | null } {
   const used = new Map<string, Wanted>();
@@ -166,14 +171,13 @@ export function openClients(options: ClientsOptions): Clients {
         client.abort();
       };
       if (how.abortsAtMs !== null) scheduler.after(how.abortsAtMs, process.owner, leave);
-      const keyed = idempotency === null ? {} : { "idempotency-key": idempotency.slice(idempotency.indexOf("/") + 1) };
       options.naming(call);
       const reply = await process.road.run({
         dialect: wire.dialect,
         ...(wanted.target === undefined ? {} : { target: wanted.target }),
         query: "",
         body: wanted.body,
-        headers: { ...wanted.headers, ...keyed },
+        headers: { ...wanted.headers, ...keyHeader(idempotency) },
         key: wanted.key,
         catalog: { candidates: () => candidatesFor(call, wanted, process) },
         signal: client,

@@ -19,6 +19,7 @@ import { openRemotes, type Remotes } from "./remote.js";
 import { OUTSIDE, openScheduler, replaceTimers, type Scheduler } from "./scheduler.js";
 import { openScripts } from "./script.js";
 import { drawSwarm, NO_FAULTS, type Swarm } from "./swarm.js";
+import { openWallClock, type WallClock } from "./wall-clock.js";
 
 /** What a world came to. */
 export interface Outcome {
@@ -45,21 +46,19 @@ export interface WorldOptions {
   readonly traced?: boolean;
 }
 
-/** How far the wall clock may run ahead of what is believed and still be followed. */
-const FOLLOWED_MS = 60_000;
 /** Long enough for the slowest: a silent provider, three times, a drain, and the sweep that finds the silent. */
 const DRAIN_MS = 420_000;
 const SETTLE_MS = 60_000;
 /** Events between two comparisons with the books: of all that was touched since the last one, and of everything served. */
 const TOUCHED_EVERY = 64;
 const COMPARED_EVERY = 4_096;
-const BEGAN = Date.UTC(2026, 10, 24, 23, 58, 30);
 
 class World {
   readonly random: Random;
   readonly swarm: Swarm;
   readonly operations = noOperations();
   readonly scheduler: Scheduler = openScheduler();
+  readonly clock: WallClock;
   readonly disk: SimulatedDisk;
   readonly clients: Clients;
   readonly remotes: Remotes;
@@ -70,10 +69,6 @@ class World {
   crashes = 0;
   begun = 0;
   private owner = OUTSIDE;
-  private wallOffset = BEGAN;
-  private slept = 0;
-  /** What the wall clock said less what had passed, when the process that runs was started. */
-  private believed = BEGAN;
   private readonly dead = new Set<number>();
   private readonly waiting = new Set<() => void>();
   private naming: ClientCall | null = null;
@@ -89,6 +84,7 @@ class World {
     this.random = random;
     this.swarm = drawSwarm(random, options);
     const { swarm, scheduler, operations } = this;
+    this.clock = openWallClock(scheduler, random);
     this.books = new Books(this.fail);
     this.disk = openDisk({
       scheduler,
@@ -105,7 +101,7 @@ class World {
       random,
       swarm,
       provider,
-      wall: this.wall,
+      wall: this.clock.now,
       naming: (call) => {
         this.naming = call;
       },
@@ -125,15 +121,13 @@ class World {
   /** One entry that is on its way to the platter. G8: none is of a time that has not come, whatever the wall clock says. */
   private readonly take = ({ entry }: Stored): void => {
     this.books.take(entry);
-    const latest = this.believed + this.scheduler.now + this.slept + FOLLOWED_MS;
-    if (entry.at > latest) this.fail(`G8: entry ${entry.seq} is ${entry.at - latest} ms ahead of all time that has passed.`);
+    const ahead = Math.round(entry.at - this.clock.latest());
+    if (ahead > 0) this.fail(`G8: entry ${entry.seq} is ${ahead} ms ahead of all time that has passed.`);
   };
 
   readonly fail = (message: string): void => {
     this.violation ??= `${message} (${Math.round(this.scheduler.now)} ms)`;
   };
-
-  readonly wall = (): number => Math.floor(this.wallOffset + this.scheduler.now);
 
   /** I2: before a byte is on its way the attempt has a hold of its own on the platter. */
   private readonly onSend = ({ call_id, dispatches }: Calling): void => {
@@ -181,15 +175,15 @@ class World {
 
   private async boot(): Promise<void> {
     this.owner += 1;
-    const { owner, scheduler, operations, disk, wall, newId, onAnswer, fail } = this;
-    this.believed = this.wallOffset - this.slept;
+    const { owner, scheduler, operations, disk, clock, newId, onAnswer, fail } = this;
+    clock.boot();
     const process = await startProcess({
       owner,
       scheduler,
       operations,
       disk,
-      wall,
-      slept: () => this.slept,
+      wall: clock.now,
+      slept: clock.slept,
       newId,
       onAnswer,
       fail,
@@ -240,13 +234,8 @@ class World {
   }
 
   jump(): void {
-    const { random, swarm } = this;
     this.operations.fault += 1;
-    if (random.chance(swarm.sleeps)) {
-      const ms = random.between(0, swarm.jumpMsMax);
-      this.wallOffset += ms;
-      this.slept += ms;
-    } else this.wallOffset += Math.floor((random.next() * 2 - 1) * swarm.jumpMsMax);
+    this.clock.jump({ msMax: this.swarm.jumpMsMax, sleeps: this.swarm.sleeps });
   }
 
   /** After every event: nothing that the process serves may be what it must not be. */
@@ -295,8 +284,8 @@ class World {
   }
 
   private operator(): Operator {
-    const { random, swarm, operations, ask, chargeOf, wall } = this;
-    return openOperator({ random, swarm, operations, ask, chargeOf, wall, books: () => this.books });
+    const { random, swarm, operations, ask, chargeOf, clock } = this;
+    return openOperator({ random, swarm, operations, ask, chargeOf, wall: clock.now, books: () => this.books });
   }
 
   private async faulty(): Promise<void> {
