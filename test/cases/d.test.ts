@@ -12,6 +12,7 @@ import { openHttpUpstream } from "../../src/providers/http.js";
 import { openMemory } from "../../src/stores/memory/open-memory.js";
 import { budget, ceiling, hold, post, standingClock } from "../ledger-fixtures.js";
 import { completion, events, KEY, openTestRoad, type Script, type TestRoad, textOf, whole } from "../road-fixtures.js";
+import { openSimulatedRoad, postedNano } from "../simulated-road.js";
 
 const ASK = { model: "gpt-4o-mini", max_tokens: 100, messages: [{ role: "user", content: "hi" }] };
 const DOLLAR = 10n ** 9n;
@@ -74,6 +75,24 @@ test("D1: an attempt that broke off after it was sent is counted in full, and th
   const account = [...at.ledger.state().accounts.values()][0];
   expect(account?.held).toBeGreaterThan(0n);
   expect(account?.used).toBe(42_500n);
+});
+
+test("D1: a broken attempt counts no less than its provider billed, and with its late figures the sum of both is the bill", async () => {
+  const at = await openSimulatedRoad({ budgets: [budget({ name: "b", limit: DOLLAR })] });
+  // Billed for its input and five tokens, then the connection breaks; the client tries again.
+  const broken = await at.call(ASK, { "x-sim-fault": "reset-after=5" });
+  expect(broken).toMatchObject({ kind: "refused", error: { status: 502 } });
+  expect(await at.call(ASK)).toMatchObject({ kind: "whole", status: 200 });
+  const { by_call, nano_usd } = at.simulator.bill();
+  expect(by_call.map(({ ended }) => ended)).toEqual(["reset", "end"]);
+  const account = [...at.ledger.state().accounts.values()][0];
+  expect((account?.used ?? 0n) + (account?.held ?? 0n)).toBeGreaterThan(nano_usd);
+  expect(await postedNano(at.ledger)).toBe(by_call[1]?.nano_usd);
+  const [open] = at.ledger.state().holds.values();
+  const { input = 0, output = 0, nano_usd: nano = 0n } = by_call[0] ?? {};
+  await at.ledger.apply([post("late", { input, output }, { attempt_id: open?.attempt_id ?? "", nano })]);
+  expect(await postedNano(at.ledger)).toBe(nano_usd);
+  expect([...at.ledger.state().accounts.values()].map(({ used, held }) => [used, held])).toEqual([[nano_usd, 0n]]);
 });
 
 test("D3: 429, 429, 200 are two voids and one post, in three requests", async () => {

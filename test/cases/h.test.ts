@@ -1,6 +1,6 @@
 // Cases H of the adversarial list: prices and numbers. Money is exact however often it is added and however large it
 // grows, and what a call is priced at is pinned when it is admitted.
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
@@ -164,6 +164,19 @@ test.each([
   await expect.poll(() => bad.length, { timeout: 5_000 }).toBe(1);
   expect(good).toEqual([]);
   watch.close();
+  rmSync(directory, { recursive: true, force: true });
+});
+
+test("H5: a prices file of a gigabyte is refused by its size, unread", () => {
+  const directory = mkdtempSync(join(tmpdir(), "bursar-h5-"));
+  const path = join(directory, "bursar.yaml");
+  writeFileSync(path, "version: 1\nproviders: { sim: { kind: simulated } }\nprices: ./prices.yaml\n");
+  writeFileSync(join(directory, "prices.yaml"), "");
+  truncateSync(join(directory, "prices.yaml"), 2 ** 30);
+  const before = process.memoryUsage().rss;
+  const load = { env: {}, cwd: directory, flags: { config: path, data: join(directory, "data") } };
+  expect(() => loadConfig(load)).toThrow(/1073741824 bytes; at most 1048576/);
+  expect(process.memoryUsage().rss - before).toBeLessThan(64 * 2 ** 20);
   rmSync(directory, { recursive: true, force: true });
 });
 
