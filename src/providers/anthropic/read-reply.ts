@@ -1,8 +1,8 @@
 /** Reads a whole Messages reply. Money path: fails closed — an error, a page or nothing under 200 is no reply. */
 import type { ReplyRead } from "../../call/needs.js";
-import { type OutputMeter, openOutputMeter } from "../meter-output.js";
+import type { OutputMeter } from "../meter-output.js";
 import { type Fields, isObject } from "../request-fields.js";
-import { NO_REPLY, parseReply, replyUsage } from "../whole-reply.js";
+import { meteredLater, NO_REPLY, parseReply, replyUsage } from "../whole-reply.js";
 import { anthropicUsage } from "./usage.js";
 
 /** Meters the text of a content block: text, thinking, a tool's name and input. */
@@ -17,14 +17,24 @@ export function meterBlock(meter: OutputMeter, block: Fields): void {
 export function readAnthropicReply(body: Uint8Array): ReplyRead {
   const reply = parseReply(body);
   if (reply === null || reply.type !== "message" || !Array.isArray(reply.content)) return NO_REPLY;
-  const meter = openOutputMeter();
-  for (const block of reply.content) {
-    // Results of tools that ran at the provider are input, not output.
-    if (isObject(block) && !String(block.type).endsWith("_tool_result")) meterBlock(meter, block);
-  }
+  const blocks = reply.content as readonly unknown[];
+  const output = meteredLater((meter) => {
+    for (const block of blocks) {
+      // Results of tools that ran at the provider are input, not output.
+      if (isObject(block) && !String(block.type).endsWith("_tool_result")) meterBlock(meter, block);
+    }
+  });
   const model = typeof reply.model === "string" ? reply.model : null;
   const told = reply.usage ?? null;
-  const usage = told === null ? null : anthropicUsage(told, { metered: meter.tokens });
+  const usage = told === null ? null : anthropicUsage(told, output);
   const response_id = typeof reply.id === "string" ? reply.id : null;
-  return { valid: true, metered_output: meter.tokens, response_id, model, ...replyUsage(usage, model) };
+  return {
+    valid: true,
+    get metered_output() {
+      return output.metered;
+    },
+    response_id,
+    model,
+    ...replyUsage(usage, model),
+  };
 }

@@ -90,5 +90,14 @@ export function countsOf(raw: RawUsage, options: { readonly metered: number; rea
 
 /** Reads the `usage` of a whole reply. */
 export function anthropicUsage(usage: unknown, options: { readonly metered: number }): UsageRead {
-  return readUsage(() => countsOf(mergeRaw(NO_RAW_USAGE, usage, false), { metered: options.metered, final: true }));
+  return readUsage(() => {
+    const raw = mergeRaw(NO_RAW_USAGE, usage, false);
+    return countsOf(raw, {
+      // Passed on unasked: a whole reply is metered only for an answer.
+      get metered() {
+        return options.metered;
+      },
+      final: true,
+    });
+  });
 }

@@ -1,9 +1,8 @@
 /** Reads whole Gemini replies. Money path: fails closed — an error, a page or nothing under 200 is no reply. */
 import type { ReplyRead } from "../../call/needs.js";
-import { openOutputMeter } from "../meter-output.js";
 import { type Fields, isObject } from "../request-fields.js";
 import type { UsageRead } from "../usage-count.js";
-import { NO_REPLY, parseReply, replyUsage } from "../whole-reply.js";
+import { meteredLater, NO_REPLY, parseReply, replyUsage } from "../whole-reply.js";
 import { blockReason, meterCandidate } from "./candidates.js";
 import { openGrounding } from "./grounding.js";
 import { embeddingUsage, geminiUsage } from "./usage.js";
@@ -23,19 +22,32 @@ export function readGeminiReply(body: Uint8Array): ReplyRead {
   if (reply === null || isError(reply)) return NO_REPLY;
   const candidates: readonly unknown[] | null = Array.isArray(reply.candidates) ? reply.candidates : null;
   if (candidates === null && blockReason(reply) === null) return NO_REPLY;
-  const meter = openOutputMeter();
   const grounding = openGrounding();
-  for (const candidate of candidates ?? []) {
-    if (!isObject(candidate)) continue;
-    meterCandidate(meter, candidate);
-    grounding.read(candidate);
-  }
+  const answers = (candidates ?? []).filter(isObject);
+  for (const answer of answers) grounding.read(answer);
+  const output = meteredLater((meter) => {
+    for (const answer of answers) meterCandidate(meter, answer);
+  });
   const model = textOrNull(reply.modelVersion);
   const told = reply.usageMetadata ?? null;
-  const context = { metered: meter.tokens, final: true, web_searches: grounding.searches(model) };
+  const context = {
+    get metered() {
+      return output.metered;
+    },
+    final: true,
+    web_searches: grounding.searches(model),
+  };
   const usage = told === null ? null : geminiUsage(told, context);
   const response_id = textOrNull(reply.responseId);
-  return { valid: true, metered_output: meter.tokens, response_id, model, ...replyUsage(usage, model) };
+  return {
+    valid: true,
+    get metered_output() {
+      return output.metered;
+    },
+    response_id,
+    model,
+    ...replyUsage(usage, model),
+  };
 }
 
 /** Reads a countTokens reply. It costs nothing, and says so itself: a request without tokens. Never throws. */

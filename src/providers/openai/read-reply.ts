@@ -1,8 +1,8 @@
 /** Reads a whole reply with choices. Money path: fails closed — an error, a page or nothing under 200 is no reply. */
 import type { Quirks, ReplyRead } from "../../call/needs.js";
-import { type OutputMeter, openOutputMeter } from "../meter-output.js";
+import type { OutputMeter } from "../meter-output.js";
 import { type Fields, isObject } from "../request-fields.js";
-import { NO_REPLY, onceAsked, parseReply, replyUsage } from "../whole-reply.js";
+import { meteredLater, NO_REPLY, parseReply, replyUsage } from "../whole-reply.js";
 import { errorWord, meterMessage } from "./deltas.js";
 import { openAiUsage, usageOf } from "./usage.js";
 
@@ -14,17 +14,14 @@ export function readChoicesReply(body: Uint8Array, meterChoice: MeterChoice, qui
   const reply = parseReply(body);
   if (reply === null || errorWord(reply.error) !== null || !Array.isArray(reply.choices)) return NO_REPLY;
   const choices = reply.choices as readonly unknown[];
-  // A reply that tells its usage is not metered: only a usage of nothing, or none, is held against what the bytes show.
-  const metered = onceAsked(() => {
-    const meter = openOutputMeter();
+  const output = meteredLater((meter) => {
     for (const choice of choices) if (isObject(choice)) meterChoice(meter, choice);
-    return meter.tokens;
   });
   const model = typeof reply.model === "string" ? reply.model : null;
   const told = usageOf(reply, quirks);
   const options = {
     get metered() {
-      return metered();
+      return output.metered;
     },
     service_tier: reply.service_tier,
   };
@@ -34,7 +31,7 @@ export function readChoicesReply(body: Uint8Array, meterChoice: MeterChoice, qui
     valid: true,
     usage: counted,
     get metered_output() {
-      return metered();
+      return output.metered;
     },
     response_id: typeof reply.id === "string" ? reply.id : null,
     model,

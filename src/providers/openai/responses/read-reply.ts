@@ -1,7 +1,6 @@
 /** Reads a whole response. Money path: fails closed — an error, a page or nothing under 200 is no reply. */
 import type { ReplyRead } from "../../../call/needs.js";
-import { openOutputMeter } from "../../meter-output.js";
-import { NO_REPLY, parseReply, replyUsage } from "../../whole-reply.js";
+import { meteredLater, NO_REPLY, parseReply, replyUsage } from "../../whole-reply.js";
 import { errorWord } from "../deltas.js";
 import { meterItems } from "./output-text.js";
 import { responsesUsage, toolRuns } from "./usage.js";
@@ -16,15 +15,25 @@ export function readResponsesReply(body: Uint8Array): ReplyRead {
   const told = reply.usage ?? null;
   const error = errorWord(reply.error);
   if (error !== null && told === null) return NO_REPLY;
-  const meter = openOutputMeter();
-  meterItems(meter, reply.output);
-  const runs = toolRuns(reply.output);
-  const usage = told === null ? null : responsesUsage(told, { metered: meter.tokens, service_tier: reply.service_tier, runs });
+  const items = reply.output as readonly unknown[];
+  const output = meteredLater((meter) => {
+    meterItems(meter, items);
+  });
+  const context = {
+    get metered() {
+      return output.metered;
+    },
+    service_tier: reply.service_tier,
+    runs: toolRuns(items),
+  };
+  const usage = told === null ? null : responsesUsage(told, context);
   const model = typeof reply.model === "string" ? reply.model : null;
   const read = replyUsage(usage, model);
   return {
     valid: true,
-    metered_output: meter.tokens,
+    get metered_output() {
+      return output.metered;
+    },
     response_id: typeof reply.id === "string" ? reply.id : null,
     model,
     ...read,
