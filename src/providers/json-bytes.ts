@@ -292,14 +292,15 @@ export function splice(
   fields: readonly Field[] = topLevel(bytes),
 ): Uint8Array {
   const source = view(bytes);
-  const present = new Set(fields.map((field) => field.key));
-  const added = Object.entries(set).filter(([key]) => !present.has(key));
+  let added = "";
+  for (const key of Object.keys(set)) {
+    if (!fields.some((field) => field.key === key)) added += `${JSON.stringify(key)}:${set[key]},`;
+  }
   const open = source.indexOf(OPEN_OBJECT) + 1;
   const parts: Uint8Array[] = [];
   let from = 0;
-  if (added.length > 0) {
-    const text = added.map(([key, value]) => `${JSON.stringify(key)}:${value}`).join(",");
-    parts.push(source.subarray(0, open), Buffer.from(fields.length > 0 ? `${text},` : text));
+  if (added !== "") {
+    parts.push(source.subarray(0, open), Buffer.from(fields.length > 0 ? added : added.slice(0, -1)));
     from = open;
   }
   for (const field of fields) {
