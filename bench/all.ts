@@ -8,10 +8,14 @@ import { resolve } from "node:path";
 const SMALL: readonly (readonly [string, readonly string[]])[] = [
   ["decide", ["--calls", "50000", "--rounds", "2"]],
   ["road", ["--calls", "10000", "--rounds", "2"]],
+  ["readers", ["--rounds", "3"]],
   ["ledger", ["--calls", "10000"]],
+  ["restart", ["--entries", "20000", "--rounds", "2"]],
   ["cold-start", ["--rounds", "2"]],
   ["gateway", ["--rounds", "1", "--seconds", "2", "--calls", "40000"]],
   ["stream", ["--rounds", "1", "--seconds", "2"]],
+  ["http-client", ["--calls", "2000", "--rounds", "2"]],
+  ["slow-clients", ["--headers", "500", "--bodies", "100", "--idle", "100", "--rounds", "1", "--seconds", "3"]],
 ];
 
 const json = process.argv.includes("--json") ? ["--json"] : [];
