@@ -4,8 +4,8 @@
  */
 export interface ChunkPipe {
   readonly readable: AsyncIterable<Uint8Array>;
-  /** Hands a chunk over; resolves when there is room for more. Answers false once the consumer has left. */
-  push(chunk: Uint8Array): Promise<boolean>;
+  /** Hands a chunk over; a promise only where there is no room for more yet. Answers false once the consumer has left. */
+  push(chunk: Uint8Array): boolean | Promise<boolean>;
   end(): void;
   readonly left: boolean;
   /** One listener, called once when the consumer leaves; a later one replaces it. */
@@ -50,10 +50,10 @@ export function openChunkPipe(options: { stalledMs: number; setTimer: (run: () =
     wakeReader?.();
   }
 
-  async function next(): Promise<IteratorResult<Uint8Array>> {
-    while (chunks.length === 0 && !ended && !left) await new Promise<void>((resolve) => (wakeReader = resolve));
-    wakeReader = null;
-    if (left || chunks.length === 0) return { done: true, value: undefined };
+  /** All that waits, in one piece; the end; or null while there is neither. */
+  function take(): IteratorResult<Uint8Array> | null {
+    if (left || (ended && chunks.length === 0)) return { done: true, value: undefined };
+    if (chunks.length === 0) return null;
     const value = chunks.length === 1 ? (chunks[0] as Uint8Array) : Buffer.concat(chunks);
     chunks = [];
     bytes = 0;
@@ -61,24 +61,36 @@ export function openChunkPipe(options: { stalledMs: number; setTimer: (run: () =
     return { done: false, value };
   }
 
+  function next(): Promise<IteratorResult<Uint8Array>> {
+    const ready = take();
+    if (ready !== null) return Promise.resolve(ready);
+    return new Promise((resolve) => {
+      wakeReader = () => {
+        const taken = take();
+        if (taken === null) return;
+        wakeReader = null;
+        resolve(taken);
+      };
+    });
+  }
+
   /** Waits for room; a consumer that reads nothing for `stalledMs` counts as gone. */
-  async function room(): Promise<void> {
-    if (bytes < WAITING_BYTES_MAX || left) return;
+  async function room(): Promise<boolean> {
     const stop = options.setTimer(leave, options.stalledMs);
     while (bytes >= WAITING_BYTES_MAX && !left) await new Promise<void>((resolve) => (wakePump = resolve));
     wakePump = null;
     stop();
+    return !left;
   }
 
   return {
     readable: readableOf(next, leave),
-    async push(chunk) {
+    push(chunk) {
       if (left) return false;
       chunks.push(chunk);
       bytes += chunk.byteLength;
       wakeReader?.();
-      await room();
-      return !left;
+      return bytes < WAITING_BYTES_MAX ? !left : room();
     },
     end() {
       ended = true;

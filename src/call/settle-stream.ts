@@ -9,7 +9,7 @@ import { inputTokens } from "../accounting/meter/usage.js";
 import { type Attempt, figuresOf, type Outcome, settle } from "./attempt.js";
 import { openCallSignal } from "./call-signal.js";
 import { type ChunkPipe, openChunkPipe } from "./chunks.js";
-import { drainable, keepCovered, keepInputCovered, restOfCap } from "./extend-hold.js";
+import { drainable, keepCovered, keepInputCovered, type Room, restOfCap } from "./extend-hold.js";
 import { meteredUsage, meterLesson, usageBeyondHold } from "./metered-usage.js";
 import type { EventSplitter } from "./needs.js";
 import {
@@ -138,7 +138,8 @@ async function pumpEvents(pump: Pump): Promise<End> {
       }
       pending = null;
       const rest = next.done === true ? splitter.rest() : null;
-      const end = await takeEvents(pump, next.done === true ? (rest === null ? [] : [rest]) : splitter.push(next.value));
+      const taken = takeEvents(pump, next.done === true ? (rest === null ? [] : [rest]) : splitter.push(next.value));
+      const end = taken instanceof Promise ? await taken : taken;
       if (end?.kind === "cut" && next.done !== true) await readInFlight(pump, iterator);
       if (end !== null) return end;
       if (next.done === true) return { kind: "end" };
@@ -149,31 +150,51 @@ async function pumpEvents(pump: Pump): Promise<End> {
   }
 }
 
-/** Reads events and forwards them while the hold covers what they say. An end, when the stream must not go on. */
-async function takeEvents(pump: Pump, raws: readonly Uint8Array[]): Promise<End | null> {
+/**
+ * Reads events and forwards them while the hold covers what they say. An end, when the stream must not go on. Waits only
+ * where there is something to wait for: a promise a step costs more than the step.
+ */
+function takeEvents(pump: Pump, raws: readonly Uint8Array[]): End | null | Promise<End | null> {
   const { needs, attempt, reader, pipe } = pump;
   const out: Uint8Array[] = [];
-  for (const raw of raws) {
-    const forward = reader.event(raw);
-    if (pipe.left) {
-      const covered = keepInputCovered(needs, attempt, reader.seen);
-      if (covered !== "go" && (await covered) === "cut") return { kind: "left" };
-      if (!drainable(needs, attempt, reader.seen)) return { kind: "left" };
-      continue;
-    }
+  for (let index = 0; index < raws.length; index++) {
+    const forward = reader.event(raws[index] as Uint8Array);
+    if (pipe.left) return drainEvents(pump, raws.slice(index + 1));
     if (forward !== null) out.push(forward);
     const room = keepCovered(needs, attempt, reader.seen);
-    // The event that crosses the boundary is forwarded: the reader has counted it, and its end must match what was sent.
-    if (room !== "go" && (await room) === "cut") {
-      await deliver(pipe, out);
-      // The end is made from where the client stands; what has arrived behind it is only counted.
-      pump.ending = reader.cut(figuresOf(attempt, attempt.held.nano, CUT_REASON));
-      for (const unsent of raws.slice(raws.indexOf(raw) + 1)) reader.event(unsent);
-      return { kind: "cut" };
-    }
+    if (room !== "go") return takeOnceCovered(pump, { room, out, rest: raws.slice(index + 1) });
   }
-  await deliver(pipe, out);
-  return null;
+  const delivered = deliver(pipe, out);
+  return typeof delivered === "boolean" ? null : delivered.then(() => null);
+}
+
+/** Waits for the hold to be extended, then goes on with the events behind the one that asked for it, or cuts there. */
+async function takeOnceCovered(
+  pump: Pump,
+  of: { room: Promise<Room>; out: readonly Uint8Array[]; rest: readonly Uint8Array[] },
+): Promise<End | null> {
+  const { attempt, reader, pipe } = pump;
+  const room = await of.room;
+  // The event that crosses the boundary is forwarded: the reader has counted it, and its end must match what was sent.
+  await deliver(pipe, of.out);
+  if (room === "go") return takeEvents(pump, of.rest);
+  // The end is made from where the client stands; what has arrived behind it is only counted.
+  pump.ending = reader.cut(figuresOf(attempt, attempt.held.nano, CUT_REASON));
+  for (const unsent of of.rest) reader.event(unsent);
+  return { kind: "cut" };
+}
+
+/** Counts events that nobody reads any more, the last one read included, while the hold covers what may be on its way. */
+async function drainEvents(pump: Pump, raws: readonly Uint8Array[]): Promise<End | null> {
+  const { needs, attempt, reader } = pump;
+  for (let index = 0; ; index++) {
+    const covered = keepInputCovered(needs, attempt, reader.seen);
+    if (covered !== "go" && (await covered) === "cut") return { kind: "left" };
+    if (!drainable(needs, attempt, reader.seen)) return { kind: "left" };
+    const raw = raws[index];
+    if (raw === undefined) return null;
+    reader.event(raw);
+  }
 }
 
 /** What is on its way when a stream is cut has been produced and will be billed: it is read for its count, not waited for. */
@@ -200,26 +221,27 @@ async function readInFlight(pump: Pump, iterator: AsyncIterator<Uint8Array>): Pr
   }
 }
 
-async function deliver(pipe: ChunkPipe, out: readonly Uint8Array[]): Promise<void> {
-  if (out.length === 0) return;
-  await pipe.push(out.length === 1 ? (out[0] as Uint8Array) : Buffer.concat(out));
+function deliver(pipe: ChunkPipe, out: readonly Uint8Array[]): boolean | Promise<boolean> {
+  if (out.length === 0) return true;
+  return pipe.push(out.length === 1 ? (out[0] as Uint8Array) : Buffer.concat(out));
 }
 
+type Read = IteratorResult<Uint8Array> | "left" | "over";
+
 /** The next chunk; `left` when the consumer leaves meanwhile; `over` once a stream that nobody reads, or that has ended, has had its time. */
-async function nextChunk(pump: Pump, chunk: Promise<IteratorResult<Uint8Array>>, until: number | null) {
+function nextChunk(pump: Pump, chunk: Promise<IteratorResult<Uint8Array>>, until: number | null): Promise<Read> {
   const { clock } = pump.needs;
   if (until === null) {
     // One slot instead of a race against a long-lived promise, which would keep a reaction per chunk.
-    return new Promise<IteratorResult<Uint8Array> | "left" | "over">((resolve, reject) => {
+    return new Promise((resolve, reject) => {
       pump.pipe.onLeave(() => resolve("left"));
       chunk.then(resolve, reject);
     });
   }
   const stop = openCallSignal();
   const ms = Math.max(0, until - clock.monotonic());
-  const first = await Promise.race([chunk, clock.sleep(ms, stop).then(() => "over" as const)]);
-  stop.abort();
-  return first;
+  const over = clock.sleep(ms, stop).then(() => "over" as const);
+  return Promise.race([chunk, over]).finally(() => stop.abort());
 }
 
 function endedAs({ reader, pipe }: Pump, end: End): PostOutcome {
