@@ -26,6 +26,8 @@ export interface Persistence {
   readonly touched?: Touched;
   /** The text of an entry as it will be stored, asked for right after the entry was folded into `loaded`. Absent: its JSON. */
   textOf?(entry: Entry): string;
+  /** Calls back after the time that a batch of many callers may gather. Absent: it does not. */
+  soon?(run: () => void): void;
   append(lines: readonly LogLine[]): Promise<void>;
   read(fromSeq: number): AsyncIterable<Entry>;
   readCall(callId: string): Promise<readonly Entry[]>;
@@ -165,6 +167,7 @@ export async function openJournal(options: JournalOptions): Promise<OpenLedger> 
     append: (lines) => persistence.append(lines),
     textOf: persistence.textOf ?? JSON.stringify,
     durable: listeners.tell,
+    soon: persistence.soon,
   });
   const taker = openTaker({ persistence, clock, writer, renewals });
   let closed = false;

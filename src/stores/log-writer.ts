@@ -13,6 +13,9 @@ export interface LogLine {
   readonly json: string;
 }
 
+/** Callers of a batch from which on the next one gathers. */
+const GATHER_MIN = 4;
+
 interface Waiter {
   readonly resolve: () => void;
   readonly reject: (error: unknown) => void;
@@ -60,17 +63,48 @@ export interface WriterOptions {
   readonly append: (lines: readonly LogLine[]) => Promise<void>;
   readonly textOf: (entry: Entry) => string;
   readonly durable: (entries: readonly Entry[]) => void;
+  /** Calls back a little later, while a batch gathers. Absent: batches never wait. */
+  readonly soon?: (run: () => void) => void;
 }
 
-/** Writes lines in batches: whatever waits goes as soon as the last batch is durable. No timer. */
+/**
+ * A commit costs the same for one line as for a hundred. So when many callers waited for the last batch, the next waits for
+ * as many or a little while; a caller who is alone never does.
+ */
+function openGathering(soon: WriterOptions["soon"]) {
+  /** How many callers are enough, and who waits for them. */
+  let gathers: { readonly enough: number; readonly full: () => void } | null = null;
+  return {
+    /** Resolves when the next batch, of `now` callers so far, has gathered; null where it need not. */
+    wait({ last, now }: { last: number; now: number }): Promise<void> | null {
+      if (soon === undefined || last < GATHER_MIN || now >= last) return null;
+      return new Promise((resolve) => {
+        const mine = { enough: last, full: resolve };
+        gathers = mine;
+        soon(() => {
+          // A batch that was full before is gone, and perhaps the next one gathers already.
+          if (gathers === mine) gathers = null;
+          resolve();
+        });
+      });
+    },
+    joined(callers: number): void {
+      if (gathers === null || callers < gathers.enough) return;
+      gathers.full();
+      gathers = null;
+    },
+  };
+}
+
+/** Writes lines in batches: what waits goes as soon as the last batch is durable, but for the little while that many callers gather. */
 export function openWriter(to: WriterOptions): LogWriter {
-  const { append, textOf, durable } = to;
   let next = emptyBatch();
   let writing = false;
   let inFlight: Promise<void> = Promise.resolve();
   let scheduled = false;
   let failure: BursarError | null = null;
   let idle: (() => void)[] = [];
+  const gathering = openGathering(to.soon);
 
   function fail(cause: unknown, batch: Batch): void {
     failure = unavailable(cause);
@@ -82,10 +116,15 @@ export function openWriter(to: WriterOptions): LogWriter {
     scheduled = false;
     if (writing) return;
     writing = true;
-    while (next.lines.length > 0 && failure === null) {
+    let last = 0;
+    while (failure === null) {
+      const more = gathering.wait({ last, now: next.waiters.length });
+      if (more !== null) await more;
+      if (next.lines.length === 0) break;
       const batch = next;
+      last = batch.waiters.length;
       next = emptyBatch();
-      inFlight = append(batch.lines);
+      inFlight = to.append(batch.lines);
       try {
         await inFlight;
       } catch (cause) {
@@ -93,7 +132,7 @@ export function openWriter(to: WriterOptions): LogWriter {
         break;
       }
       for (const waiter of batch.waiters) waiter.resolve();
-      durable(batch.entries);
+      to.durable(batch.entries);
     }
     writing = false;
     for (const done of idle) done();
@@ -111,13 +150,14 @@ export function openWriter(to: WriterOptions): LogWriter {
     failure: () => failure,
     waiting: () => next.lines.length,
     add(entry) {
-      next.lines.push(lineOf(entry, textOf(entry)));
+      next.lines.push(lineOf(entry, to.textOf(entry)));
       next.entries.push(entry);
     },
     flushed() {
       if (failure !== null) return Promise.reject(failure);
       if (next.lines.length === 0) return inFlight;
       const flushed = new Promise<void>((resolve, reject) => next.waiters.push({ resolve, reject }));
+      gathering.joined(next.waiters.length);
       schedule();
       return flushed;
     },

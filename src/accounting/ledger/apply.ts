@@ -26,8 +26,10 @@ export const AGENTS_MAX = 10_000;
 export const RESOLUTIONS_MAX = 20_000;
 /** How many are forgotten at once: dropping the first key of a Map costs a walk over all that were dropped before it. */
 const RESOLUTIONS_DROPPED = 2_000;
-/** Past windows of a group kept in the state; older ones stay in the log. Rolling windows need their 60 buckets. */
-const WINDOWS_KEPT = 64;
+/** Calendar windows of a group kept in the state, the open one included; older ones stay in the log. */
+const WINDOWS_KEPT = 4;
+/** Buckets that a rolling window looks back at most, whatever its length (units/window.ts). */
+const BUCKETS_BACK = 60;
 
 /**
  * The fold: takes one entry into the state, in place, and answers the state. Never refuses: what was written is true.
@@ -75,8 +77,21 @@ function open(state: State, opening: AccountOpening, touched?: Touched): void {
     budget.latest_end = opening.window_end ?? 0;
     touched?.budgets.add(opening.budget);
   }
-  while (chain.accounts.length > WINDOWS_KEPT) {
-    const oldest = chain.accounts[0] as Account;
+  dropOld(state, chain, touched);
+}
+
+/** Is the oldest account of a chain behind all that a decision can ask for? Windows never go back. */
+function isBehind(oldest: Account, chain: Chain): boolean {
+  const newest = chain.accounts.at(-1) as Account;
+  if (chain.sum === null) return chain.accounts.length > WINDOWS_KEPT;
+  const { window_start, window_end } = newest;
+  const reach = BUCKETS_BACK * ((window_end ?? 0) - (window_start ?? 0));
+  return (oldest.window_start ?? 0) < (window_start ?? 0) - reach;
+}
+
+/** Drops accounts that no decision asks for any more; one with a hold that is not resolved stays, and so do those after it. */
+function dropOld(state: State, chain: Chain, touched?: Touched): void {
+  for (let oldest = chain.accounts[0]; oldest !== undefined && isBehind(oldest, chain); oldest = chain.accounts[0]) {
     if (oldest.holds > 0) break;
     if (chain.sum !== null) chain.sum.used -= oldest.used;
     state.accounts.delete(oldest.id);

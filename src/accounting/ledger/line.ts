@@ -27,29 +27,33 @@ function callOf(attemptId: string): string {
   return attemptId.slice(0, Math.max(0, attemptId.lastIndexOf(".")));
 }
 
-/** Writes entries as lines. An entry is written right after it was folded: its accounts are in the state then. */
-export function openLineWriter(accounts: ReadonlyMap<string, Account>): (entry: Entry) => string {
+/** JSON of texts and callers that come again with every call. */
+function openNames() {
   const names = new Map<string, string>();
   const callers = new WeakMap<Attribution, string>();
+  return {
+    name(text: string | null): string {
+      if (text === null) return "null";
+      const known = names.get(text);
+      if (known !== undefined) return known;
+      if (names.size >= NAMES_MAX) names.clear();
+      const json = JSON.stringify(text);
+      names.set(text, json);
+      return json;
+    },
+    caller(attribution: Attribution): string {
+      const known = callers.get(attribution);
+      if (known !== undefined) return known;
+      const json = JSON.stringify(attribution);
+      if (Object.isFrozen(attribution)) callers.set(attribution, json);
+      return json;
+    },
+  };
+}
 
-  /** JSON of a text that comes again and again. */
-  function name(text: string | null): string {
-    if (text === null) return "null";
-    const known = names.get(text);
-    if (known !== undefined) return known;
-    if (names.size >= NAMES_MAX) names.clear();
-    const json = JSON.stringify(text);
-    names.set(text, json);
-    return json;
-  }
-
-  function caller(attribution: Attribution): string {
-    const known = callers.get(attribution);
-    if (known !== undefined) return known;
-    const json = JSON.stringify(attribution);
-    if (Object.isFrozen(attribution)) callers.set(attribution, json);
-    return json;
-  }
+/** Writes entries as lines. An entry is written right after it was folded: its accounts are in the state then. */
+export function openLineWriter(accounts: ReadonlyMap<string, Account>): (entry: Entry) => string {
+  const { name, caller } = openNames();
 
   function numberOf(id: string): number {
     const account = accounts.get(id);
@@ -110,11 +114,8 @@ export function openLineWriter(accounts: ReadonlyMap<string, Account>): (entry: 
 
 const ceilingJson = ([nano, input_tokens, output_tokens]: CeilingLine): CeilingJson => ({ nano, input_tokens, output_tokens });
 
-/**
- * Reads lines back as the entries they were. It learns the accounts' names from the lines that open them, so a log read
- * from its first line needs nothing else; `nameOf` is asked for those opened before.
- */
-export function openLineReader(nameOf?: (number: number) => string | undefined): (seq: number, text: string) => Entry {
+/** Names of the accounts that lines have opened so far; `nameOf` is asked for others. */
+function openAccountNames(nameOf: ((number: number) => string | undefined) | undefined) {
   const opened = new Map<number, string>();
 
   function accountOf(number: number): string {
@@ -123,21 +124,33 @@ export function openLineReader(nameOf?: (number: number) => string | undefined):
     return id;
   }
 
-  function postings(text: string): Posting[] {
-    if (text === "") return [];
-    const parts = text.split(" ");
-    const found: Posting[] = [];
-    for (let index = 0; index < parts.length; index += 2) {
-      found.push({ account: accountOf(Number(parts[index])), amount: parts[index + 1] ?? "" });
-    }
-    return found;
-  }
+  return {
+    /** An older line gives no numbers: they are those of its accounts' order, where the log is read from its beginning. */
+    number(openings: readonly AccountOpening[]): void {
+      if (nameOf === undefined) for (const { id } of openings) opened.set(opened.size + 1, id);
+    },
+    plain({ number, ...opening }: OpeningLine): AccountOpening {
+      opened.set(number, opening.id);
+      return opening;
+    },
+    postings(text: string): Posting[] {
+      if (text === "") return [];
+      const parts = text.split(" ");
+      const found: Posting[] = [];
+      for (let index = 0; index < parts.length; index += 2) {
+        found.push({ account: accountOf(Number(parts[index])), amount: parts[index + 1] ?? "" });
+      }
+      return found;
+    },
+  };
+}
 
-  function plain(opening: OpeningLine): AccountOpening {
-    const { number, ...rest } = opening;
-    opened.set(number, opening.id);
-    return rest;
-  }
+/**
+ * Reads lines back as the entries they were. It learns the accounts' names from the lines that open them, so a log read
+ * from its first line needs nothing else; `nameOf` is asked for those opened before.
+ */
+export function openLineReader(nameOf?: (number: number) => string | undefined): (seq: number, text: string) => Entry {
+  const { number, plain, postings } = openAccountNames(nameOf);
 
   function held(ids: LineIds, fields: readonly unknown[]): HeldEntry {
     const [attribution, provider, price_id, ceiling, on, estimated_input, rest] = fields as readonly [
@@ -193,8 +206,7 @@ export function openLineReader(nameOf?: (number: number) => string | undefined):
   return (seq, text) => {
     const json = JSON.parse(text) as Line | Entry;
     if (isLine(json)) return entryOf(seq, json);
-    // A log read from its beginning: what older lines opened was numbered in this order.
-    if (nameOf === undefined && json.type === "call.held") for (const { id } of json.opens ?? []) opened.set(opened.size + 1, id);
+    if (json.type === "call.held") number(json.opens ?? []);
     return json;
   };
 }

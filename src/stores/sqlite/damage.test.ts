@@ -2,9 +2,13 @@ import { cpSync, mkdtempSync, readFileSync, rmSync, statSync, truncateSync, writ
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { budget, ceiling, hold, post, standingClock } from "../../../test/ledger-fixtures.js";
+import { budget, caller, ceiling, hold, post, standingClock } from "../../../test/ledger-fixtures.js";
 import type { BursarError } from "../../accounting/errors.js";
+import { chainHash, GENESIS_HASH } from "../../accounting/ledger/chain.js";
+import type { Entry } from "../../accounting/ledger/entry.js";
 import { openJournal } from "../journal.js";
+import { openMemory } from "../memory/open-memory.js";
+import { sha256 } from "./chain-check.js";
 import { DEFAULT_DRIVER, loadDriver, type SqlConnection } from "./driver.js";
 import { openSqlite } from "./open-sqlite.js";
 import { migrate, readMigrations, schemaVersion } from "./schema.js";
@@ -189,4 +193,49 @@ test("another program's database is refused and left alone", async () => {
   const before = readFileSync(join(directory, "ledger.db"));
   expect((await refusalOf(directory)).message).toContain("not a ledger");
   expect(readFileSync(join(directory, "ledger.db")).equals(before)).toBe(true);
+});
+
+/** A ledger as the first schema had it: entries as their own JSON, the index of attempts on the log. */
+async function olderLedger(entries: readonly Entry[]): Promise<string> {
+  const directory = mkdtempSync(join(root, "older-"));
+  writeFileSync(join(directory, "head"), "");
+  return withSql(directory, (connection) => {
+    migrate(connection, readMigrations().slice(0, 1));
+    const insert = connection.prepare("INSERT INTO log VALUES (?, ?, ?, ?, ?, ?, ?)");
+    let previous = GENESIS_HASH;
+    for (const entry of entries) {
+      const json = JSON.stringify(entry);
+      previous = chainHash({ previous, json, sha256 });
+      const ids = "attempt_id" in entry ? [entry.call_id, entry.attempt_id] : [null, null];
+      insert.run([entry.seq, entry.at, entry.type, ...ids, json, Buffer.from(previous, "hex")]);
+    }
+  });
+}
+
+test("a ledger of the first schema is brought forward: same chain, same balances, and its accounts go on", async () => {
+  const clock = standingClock();
+  const memory = await openMemory({ clock });
+  const budgets = [budget({ name: "b", limit: 10n ** 12n }), budget({ name: "by-agent", limit: 10n ** 12n, per: ["agent"] })];
+  await memory.apply([{ type: "declare", budgets, actor: "t", reason: "t" }]);
+  for (const agent of ["a", "b", "c"]) await memory.apply([hold(agent, ceiling(20, 10), { attribution: caller({ agent }) })]);
+  const before: Entry[] = [];
+  for await (const entry of memory.read(1)) before.push(entry);
+  const directory = await olderLedger(before);
+  const ledger = await openJournal({ persistence: await openSqlite({ directory, clock }), clock });
+  expect([...ledger.state().accounts.keys()]).toEqual([...memory.state().accounts.keys()]);
+  await ledger.apply([post("b", { input: 20, output: 9 })]);
+  expect((await ledger.readCall("b")).map(({ type }) => type)).toEqual(["call.held", "call.presumed", "call.posted"]);
+  const after: Entry[] = [];
+  for await (const entry of ledger.read(1)) after.push(entry);
+  expect(after.slice(0, before.length)).toEqual(before);
+  // Read from the middle, the new line's accounts are those that the old lines opened.
+  const posted = after.at(-1) as Extract<Entry, { type: "call.posted" }>;
+  expect(posted.postings.map(({ account }) => account)).toEqual(
+    memory
+      .state()
+      .holds.get("b.1")
+      ?.accounts.map(({ id }) => id),
+  );
+  await ledger.close();
+  expect(await verifyFile(directory)).toMatchObject({ entries: before.length + 4, violations: [] });
 });

@@ -13,6 +13,11 @@ export interface WorkerStart {
   readonly checkedAtStart: number;
 }
 
+/** What a worker really gets: also a bell, a shared counter that is rung at every question. */
+export interface WorkerData extends WorkerStart {
+  readonly bell: SharedArrayBuffer;
+}
+
 /** Lines to append. One text for all of them: what crosses between threads is copied value by value. */
 export interface Lines {
   /** Number of the first; the others follow. */

@@ -55,6 +55,8 @@ export interface SqlitePersistence extends Persistence {
 /** Below this many free bytes no hold is admitted, so that what is open can still be posted: 64 MiB. */
 export const DISK_WATERMARK = 64 * 1024 * 1024;
 const DISK_EVERY_MS = 1_000;
+/** How long a batch of many callers gathers: about as long as a commit takes. */
+const GATHER_MS = 1;
 /** Pause between two chunks of the background check: it takes under a third of one core. */
 const AUDIT_PAUSE_MS = 20;
 
@@ -145,6 +147,7 @@ function assemble({ lock, guard, writer, reader, disk, opened }: Parts, options:
     loaded: opened.state,
     touched: opened.touched,
     epoch: opened.epoch,
+    soon: (run) => void setTimeout(run, GATHER_MS),
     textOf: openLineWriter(opened.state.accounts),
     append(lines) {
       if (damage !== null) return Promise.reject(damage);

@@ -7,7 +7,7 @@ import { type ChainEnd, logRow, passRow } from "./chain-check.js";
 import { loadDriver, openConnection, prepareQuery, type SqlConnection, type SqlValue, textOf } from "./driver.js";
 import { layoutOf, readSql } from "./layout.js";
 import { CHUNK, loadCheckpoint } from "./load.js";
-import { failureOf, type WorkerStart } from "./messages.js";
+import { failureOf, type WorkerData } from "./messages.js";
 import { checkSchema, readMigrations } from "./schema.js";
 import { servePort, type Verbs } from "./serve-port.js";
 
@@ -60,11 +60,11 @@ function openReader(connection: SqlConnection): Verbs {
 
 /** Gets ready, and opens the file at the first question: by then the writer has it as it should be. */
 async function run(port: NonNullable<typeof parentPort>): Promise<void> {
-  const { directory, driver } = workerData as WorkerStart;
+  const { directory, driver, bell } = workerData as WorkerData;
   const Driver = await loadDriver(driver);
   let verbs: Verbs | null = null;
   port.postMessage({ id: 0 });
-  servePort(port, () => {
+  servePort({ port, bell }, () => {
     verbs ??= openReader(openConnection(Driver, { path: layoutOf(directory).ledger, mode: "read", driver }));
     return verbs;
   });

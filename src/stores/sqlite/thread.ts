@@ -1,7 +1,7 @@
 /** The main thread's side of a worker: questions, answers, and the end. Money path: fails closed. */
 import { Worker } from "node:worker_threads";
 import type { BursarError } from "../../accounting/errors.js";
-import { errorOf, failureOf, type Reply, type WorkerStart } from "./messages.js";
+import { errorOf, failureOf, type Reply, type WorkerData, type WorkerStart } from "./messages.js";
 
 /** A worker thread that answers questions in order. */
 export interface Thread {
@@ -28,7 +28,9 @@ function workerUrl(name: string): URL {
 
 /** Starts a worker and waits until it has opened the ledger; answers it with what it said first. */
 export async function openThread<T>(name: string, start: WorkerStart): Promise<{ thread: Thread; opened: T }> {
-  const worker = new Worker(workerUrl(name), { workerData: start });
+  const bell = new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT);
+  const rings = new Int32Array(bell);
+  const worker = new Worker(workerUrl(name), { workerData: { ...start, bell } satisfies WorkerData });
   const waiting = new Map<number, Waiting>();
   let nextId = 0;
   let failure: BursarError | null = null;
@@ -67,7 +69,12 @@ export async function openThread<T>(name: string, start: WorkerStart): Promise<{
     ask<V>(verb: string, argument?: unknown): Promise<V> {
       nextId += 1;
       const answer = wait<V>(nextId);
-      if (failure === null) worker.postMessage({ id: nextId, verb, argument });
+      if (failure === null) {
+        worker.postMessage({ id: nextId, verb, argument });
+        // The thread waits for the bell and not in an event loop: half the way there and back, see serve-port.ts.
+        Atomics.add(rings, 0, 1);
+        Atomics.notify(rings, 0);
+      }
       return answer;
     },
     failure: () => failure,
