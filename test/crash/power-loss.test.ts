@@ -17,6 +17,8 @@ const seed = Number(process.env.SEED ?? Date.now() % 1_000_000);
 const LOSSES = Number(process.env.BURSAR_POWER_LOSSES ?? 24);
 /** Enough that the WAL is copied into the database and begun anew, and a checkpoint is stored. */
 const POSTS = 1_300;
+/** Moments between two lines of progress. */
+const PROGRESS_EVERY = 50;
 const root = mkdtempSync(join(tmpdir(), "bursar-power-"));
 afterAll(() => rmSync(root, { recursive: true, force: true }));
 
@@ -66,6 +68,7 @@ test(`E4: whenever the power goes, of ${LOSSES} moments, all that was acknowledg
     expect({ n, at, ...(await verifyFile(into)) }).toMatchObject({ n, at, violations: [] });
     most = Math.max(most, acknowledged(at));
     rmSync(into, { recursive: true });
+    if ((n + 1) % PROGRESS_EVERY === 0) console.log(`${n + 1} of ${LOSSES} moments`);
   }
   expect(most).toBeGreaterThan(POSTS / 10);
 }, 1_800_000);

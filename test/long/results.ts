@@ -3,6 +3,7 @@ import { spawnSync } from "node:child_process";
 import { appendFileSync } from "node:fs";
 import { cpus, loadavg } from "node:os";
 import { fileURLToPath } from "node:url";
+import { afterAll } from "vitest";
 
 const here = fileURLToPath(new URL(".", import.meta.url));
 
@@ -36,6 +37,16 @@ export function openRun(run: string, size: Readonly<Record<string, number>>): (f
     const line = { at: new Date(since).toISOString(), run, commit, ...size, seconds, ...machine, found };
     appendFileSync(file, `${JSON.stringify(line)}\n`);
   };
+}
+
+/** Writes the line of a file whose tests are those of a short one, once all of them have passed. */
+export function noteFile(run: string, size: Readonly<Record<string, number>>): void {
+  const note = openRun(run, size);
+  // biome-ignore lint/correctness/noEmptyPattern: vitest reads from the pattern which fixtures are wanted; none are.
+  afterAll(({}, file) => {
+    const states = file.tasks.map(({ result }) => result?.state);
+    if (states.length > 0 && states.every((state) => state === "pass")) note({ tests: states.length });
+  });
 }
 
 /** Says how far a run is, at most every ten seconds. */
