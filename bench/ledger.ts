@@ -12,6 +12,7 @@ import { parseArgs } from "node:util";
 import type { Budget } from "../src/accounting/budget/budget.js";
 import type { LedgerCommand } from "../src/accounting/ledger/command.js";
 import type { Clock, Ledger } from "../src/call/needs.js";
+import type { SqlitePersistence } from "../src/stores/sqlite/open-sqlite.js";
 
 const { values } = parseArgs({
   options: {
@@ -106,6 +107,16 @@ async function bareInserts(path: string, of: { rows: number; json: string }): Pr
   return of.rows / seconds;
 }
 
+/** Bytes of a line on disk, over the first thousand. */
+async function storedBytes(persistence: SqlitePersistence): Promise<number> {
+  let bytes = 0;
+  for await (const { seq, json } of persistence.stored(1)) {
+    bytes += json.length;
+    if (seq === 1_000) break;
+  }
+  return Math.round(bytes / 1_000);
+}
+
 async function run(directory: string): Promise<void> {
   const { openSqlite } = await built<typeof import("../src/stores/sqlite/open-sqlite.js")>("stores/sqlite/open-sqlite.js");
   const { openJournal } = await built<typeof import("../src/stores/journal.js")>("stores/journal.js");
@@ -116,8 +127,7 @@ async function run(directory: string): Promise<void> {
   const cpuBefore = process.cpuUsage();
   const { seconds, waits } = await drive(ledger);
   const cpu = process.cpuUsage(cpuBefore);
-  const [sample] = await ledger.readCall("c000000000007");
-  const bytes = JSON.stringify(sample).length;
+  const bytes = await storedBytes(persistence);
   await ledger.close();
   const started = performance.now();
   await (await openSqlite({ directory, clock })).close();
