@@ -30,10 +30,34 @@ function readableOf(next: () => Promise<IteratorResult<Uint8Array>>, leave: () =
 /** Bytes that may wait in the pipe before the pump pauses; a multiple of a socket's usual buffer. */
 const WAITING_BYTES_MAX = 65_536;
 
-/** Opens a pipe. A consumer that takes nothing for `stalledMs` while the pipe is full counts as gone. */
-export function openChunkPipe(options: { stalledMs: number; setTimer: (run: () => void, ms: number) => () => void }): ChunkPipe {
+/** Chunks that wait, and how many bytes they are. */
+function openWaiting() {
   let chunks: Uint8Array[] = [];
   let bytes = 0;
+  return {
+    isFull: () => bytes >= WAITING_BYTES_MAX,
+    isEmpty: () => chunks.length === 0,
+    add(chunk: Uint8Array): void {
+      chunks.push(chunk);
+      bytes += chunk.byteLength;
+    },
+    /** All of them, in one piece. */
+    take(): Uint8Array {
+      const all = chunks.length === 1 ? (chunks[0] as Uint8Array) : Buffer.concat(chunks);
+      chunks = [];
+      bytes = 0;
+      return all;
+    },
+    clear(): void {
+      chunks = [];
+      bytes = 0;
+    },
+  };
+}
+
+/** Opens a pipe. A consumer that takes nothing for `stalledMs` while the pipe is full counts as gone. */
+export function openChunkPipe(options: { stalledMs: number; setTimer: (run: () => void, ms: number) => () => void }): ChunkPipe {
+  const waiting = openWaiting();
   let ended = false;
   let left = false;
   let wakeReader: (() => void) | null = null;
@@ -44,19 +68,16 @@ export function openChunkPipe(options: { stalledMs: number; setTimer: (run: () =
     if (left) return;
     left = true;
     leaveListener?.();
-    chunks = [];
-    bytes = 0;
+    waiting.clear();
     wakePump?.();
     wakeReader?.();
   }
 
   /** All that waits, in one piece; the end; or null while there is neither. */
   function take(): IteratorResult<Uint8Array> | null {
-    if (left || (ended && chunks.length === 0)) return { done: true, value: undefined };
-    if (chunks.length === 0) return null;
-    const value = chunks.length === 1 ? (chunks[0] as Uint8Array) : Buffer.concat(chunks);
-    chunks = [];
-    bytes = 0;
+    if (left || (ended && waiting.isEmpty())) return { done: true, value: undefined };
+    if (waiting.isEmpty()) return null;
+    const value = waiting.take();
     wakePump?.();
     return { done: false, value };
   }
@@ -77,7 +98,7 @@ export function openChunkPipe(options: { stalledMs: number; setTimer: (run: () =
   /** Waits for room; a consumer that reads nothing for `stalledMs` counts as gone. */
   async function room(): Promise<boolean> {
     const stop = options.setTimer(leave, options.stalledMs);
-    while (bytes >= WAITING_BYTES_MAX && !left) await new Promise<void>((resolve) => (wakePump = resolve));
+    while (waiting.isFull() && !left) await new Promise<void>((resolve) => (wakePump = resolve));
     wakePump = null;
     stop();
     return !left;
@@ -87,10 +108,9 @@ export function openChunkPipe(options: { stalledMs: number; setTimer: (run: () =
     readable: readableOf(next, leave),
     push(chunk) {
       if (left) return false;
-      chunks.push(chunk);
-      bytes += chunk.byteLength;
+      waiting.add(chunk);
       wakeReader?.();
-      return bytes < WAITING_BYTES_MAX ? !left : room();
+      return waiting.isFull() ? room() : !left;
     },
     end() {
       ended = true;
