@@ -4,12 +4,12 @@
  *
  * - `ask`: a client or another program begins a call.
  * - `command`: the ledger decides one command (hold, extend, post, void, presume, refuse, declare, raise).
- * - `disk`: a batch is written, a batch is synced, an admission asks for room, an old attempt is looked up, the log is
- *   opened and read.
+ * - `disk`: a batch is written, a batch is synced, an old attempt is looked up, the log is opened or read.
  * - `wire`: the provider takes a request, answers with a head, or sends a piece.
  * - `read`: a client takes a piece of its stream, or its whole reply.
  * - `operator`: somebody changes budgets or settles by hand.
- * - `timer`: a wait or an interval of the process is over (a retry, a drain, a renewal, a sweep).
+ * - `timer`: a wait of a call is over (a retry, a drain). Renewals and sweeps, which come whether anything is done or not, are
+ *   none.
  * - `fault`: a crash, a jump or sleep of the clock, a sync that fails or is slow, a torn tail, a full disk, or one thing that
  *   a provider does wrong in an answer.
  */

@@ -3,7 +3,6 @@
  * that one seed is one order. An event belongs to a process (or to the world outside, 0); a process that is killed is
  * never heard of again: what it waited for does not come.
  */
-import type { Operations } from "./operations.js";
 
 /** Owner of the events that no crash ends. */
 export const OUTSIDE = 0;
@@ -138,7 +137,7 @@ export function later(scheduler: Scheduler, owner: number, ms: number): Promise<
  * Puts virtual timers in the place of the machine's, for code that asks the machine for them (the journal's sweep, the
  * road's renewal, the log's next batch). `owner` is the process that runs now. Answers how to put the machine's back.
  */
-export function replaceTimers(scheduler: Scheduler, owner: () => number, operations: Operations): () => void {
+export function replaceTimers(scheduler: Scheduler, owner: () => number): () => void {
   const machine = {
     setInterval: globalThis.setInterval,
     clearInterval: globalThis.clearInterval,
@@ -149,7 +148,6 @@ export function replaceTimers(scheduler: Scheduler, owner: () => number, operati
     const of = owner();
     let stop = scheduler.after(ms, of, tick);
     function tick(): void {
-      operations.timer += 1;
       stop = scheduler.after(ms, of, tick);
       run();
     }

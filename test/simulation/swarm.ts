@@ -144,7 +144,7 @@ function budgets(random: Random, scale: number): readonly Budget[] {
 /** Draws a swarm for a world in which `calls` are made. What comes now and then comes a few times in that time. */
 export function drawSwarm(random: Random, { calls, only }: { readonly calls: number; readonly only?: "ledger" }): Swarm {
   // Now and then hours pass: windows turn, and a clock that was set has stood long enough to be believed.
-  const slowly = random.chance(0.08);
+  const slowly = random.chance(0.05);
   const callEveryMs = slowly ? 40_000 : random.pick([4, 15, 60, 400]) / (only === "ledger" ? 10 : 1);
   const times = (probability: number, most: number): number | null =>
     random.chance(probability) ? (calls * callEveryMs) / random.between(1, most) : null;

@@ -357,7 +357,7 @@ class World {
   }
 
   async run(): Promise<Outcome> {
-    const back = replaceTimers(this.scheduler, () => this.owner, this.operations);
+    const back = replaceTimers(this.scheduler, () => this.owner);
     // Errors are part of the traffic here, and where each was made is looked up a hundred thousand times for nobody.
     const { stackTraceLimit } = Error;
     Error.stackTraceLimit = this.options.traced === true ? stackTraceLimit : 0;
