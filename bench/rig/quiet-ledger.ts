@@ -2,6 +2,7 @@
 import type { Budget } from "../../src/accounting/budget/budget.js";
 import type { AccountView } from "../../src/accounting/ledger/command.js";
 import { emptyState } from "../../src/accounting/ledger/empty-state.js";
+import { openLineWriter } from "../../src/accounting/ledger/line.js";
 import type { Clock, Ledger } from "../../src/call/needs.js";
 import { type OpenLedger, openJournal, type Persistence } from "../../src/stores/journal.js";
 
@@ -9,8 +10,10 @@ async function* nothing(): AsyncGenerator<never> {}
 
 /** Opens it with budgets declared. Nothing can be read back. */
 export async function openQuietLedger(clock: Clock, budgets: readonly Budget[]): Promise<OpenLedger> {
+  const loaded = emptyState();
   const persistence: Persistence = {
-    loaded: emptyState(),
+    loaded,
+    textOf: openLineWriter(loaded.accounts),
     append: async () => undefined,
     read: nothing,
     readCall: async () => [],
