@@ -14,19 +14,34 @@ function isExplained({ reason, attempt_id }: AttemptBook, { script }: Dispatch, 
   return `${attempt_id} is presumed for ${reason}, which did not happen.`;
 }
 
+/** A cut stream is read for so long for what is on its way; all of that is only metered. */
+const IN_FLIGHT_MS = 20;
+
+/** Output of the event that crossed the boundary when a stream was cut, and of all that was asked for after it. */
+function beyondBoundary({ sent }: Dispatch): number {
+  const since = (sent.at(-1)?.at ?? 0) - IN_FLIGHT_MS;
+  let sum = 0;
+  for (let index = sent.length - 1; index >= 0; index--) {
+    const { at, tokens } = sent[index] as Dispatch["sent"][number];
+    sum += tokens;
+    if (at < since && tokens > 0) break;
+  }
+  return sum;
+}
+
 /**
  * What may be billed beyond what is counted where no usage was read, in nano-dollars: output on its way when nobody read on,
  * with the event that crossed the boundary where the stream was cut for it (U3); output beyond the cap (U1); input beyond
  * what was held for it (U2). A whole reply, or one that came to its end, has nothing on its way.
  */
 function unseenAtMost({ outcome, state, input }: AttemptBook, dispatch: Dispatch): bigint {
-  const { script, produced, inFlight, crossing } = dispatch;
+  const { script, produced, inFlight } = dispatch;
   if (!script.bills) return 0n;
   const streams = (script.headers["content-type"] ?? "").startsWith("text/event-stream");
   // A stream was asked for and the answer comes in one piece: all of it is on its way until it is there.
   if (script.stream && !streams && state === "presumed") return billOf(script.model, { fresh: 0, cached: 0, output: produced });
-  const onItsWay = streams && (state === "presumed" || outcome === "cut" || outcome === "aborted") ? inFlight : 0;
-  const crossed = streams && outcome === "cut" ? crossing : 0;
+  const onItsWay = streams && (state === "presumed" || outcome === "aborted") ? inFlight : 0;
+  const crossed = streams && outcome === "cut" ? beyondBoundary(dispatch) : 0;
   const beyondCap = script.cap_ignored ? Math.max(0, produced - script.cap) : 0;
   const beyondInput = script.surprising ? Math.max(0, script.fresh + script.cached - input) : 0;
   const output = Math.min(produced, onItsWay + crossed + beyondCap);

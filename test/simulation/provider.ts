@@ -21,8 +21,8 @@ export interface Dispatch {
   produced: number;
   /** Tokens of the last fragment: on their way when nobody listens any more. */
   inFlight: number;
-  /** Tokens of the fragment before it: the one that crosses the boundary when a stream is cut for it. */
-  crossing: number;
+  /** Every fragment: when it was asked for, and its tokens. */
+  readonly sent: { readonly at: number; readonly tokens: number }[];
   /** The usage was read by the road. */
   told: boolean;
   /** The road gave it up. */
@@ -94,7 +94,7 @@ function bodyOf(options: ProviderOptions, dispatch: Dispatch, signal: CallSignal
     if (fragment !== undefined) {
       // It is produced and billed whether anybody takes it or not.
       dispatch.produced += fragment.tokens;
-      dispatch.crossing = dispatch.inFlight;
+      dispatch.sent.push({ at: scheduler.now, tokens: fragment.tokens });
       dispatch.inFlight = fragment.tokens;
       const run = (): void => {
         options.operations.wire += 1;
@@ -158,7 +158,7 @@ export function upstreamFor(
       const { stream } = request;
       const script = options.scripts.write({ wire: of.wire, model: of.model, stream, cap, estimated });
       const attempt_id = `${call_id}.${dispatches.length + 1}`;
-      const so_far = { produced: 0, inFlight: 0, crossing: 0, told: false, aborted: false };
+      const so_far = { produced: 0, inFlight: 0, sent: [], told: false, aborted: false };
       const dispatch: Dispatch = { attempt_id, owner: of.owner, script, ...so_far };
       dispatches.push(dispatch);
       options.onSend(calling);
