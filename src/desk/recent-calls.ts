@@ -68,6 +68,19 @@ async function readRange(ledger: Ledger, from: number, to: number): Promise<read
   return records;
 }
 
+/** The same where `to` is the log's end: all entries of its calls are in what it reads, so that a start looks none up. */
+async function readEnd(ledger: Ledger, from: number, to: number): Promise<readonly CallRecord[]> {
+  const records = new Map<string, CallRecord>();
+  for await (const entry of ledger.read(from)) {
+    if (entry.seq >= to) break;
+    if (!("call_id" in entry)) continue;
+    const known = records.get(entry.call_id);
+    const record = known === undefined && !begins(entry) ? null : foldCall(known, entry);
+    if (record !== null) records.set(entry.call_id, record);
+  }
+  return [...records.values()];
+}
+
 /** Does a call begin with this entry? A later attempt of one that is no longer remembered would look like a call of its own. */
 function begins(entry: Entry): boolean {
   return (entry.type === "call.held" || entry.type === "call.refused") && entry.attempt_id.endsWith(".1");
@@ -162,7 +175,7 @@ export async function openRecentCalls(options: { ledger: Ledger; kept?: number }
   const recent = openRecords(kept, next);
   const stop = ledger.subscribe(recent.add);
   const first = Math.max(1, next - BACKLOG);
-  recent.prepend((await readRange(ledger, first, next)).slice(-kept), first);
+  recent.prepend((await readEnd(ledger, first, next)).slice(-kept), first);
 
   async function older(query: CallsQuery, found: CallRecord[], from: number): Promise<number> {
     let to = from;

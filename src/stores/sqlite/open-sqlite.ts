@@ -32,7 +32,7 @@ export interface SqliteOptions {
   readonly clock: Clock;
   /** A package or file URL whose default export has better-sqlite3's shape. Default: libsql. */
   readonly driver?: string;
-  /** Entries checked before the ledger is served; older ones are checked in the background. Default: 50,000. */
+  /** Entries checked before the ledger is served; older ones are checked in the background. Default: 5,000. */
   readonly checkedAtStart?: number;
   /** Bytes free for the directory. Default: what the file system says. */
   readonly freeBytes?: (directory: string) => Promise<number>;
