@@ -34,8 +34,13 @@ export type Turn =
 export interface Replies {
   /** Takes a key for a call. Throws BursarError where an earlier call under it stands in the way. */
   begin(call: IdempotencyMark & { readonly call_id: string }): Turn;
-  /** Reads the last day of the log, so that keys outlive a restart. */
+  /**
+   * Reads the last day of the log, so that keys outlive a restart. Calls with a key wait for it
+   * (`ready`), others do not. Rejects where the log cannot be read; closing ends it.
+   */
   load(): Promise<void>;
+  /** Resolves when `load` is done, at once where it was never begun. Throws `store_unavailable` where it failed: no key can be told from a new one. */
+  ready(): Promise<void>;
   close(): void;
 }
 
@@ -240,11 +245,48 @@ async function firstInOrder(ledger: CallNeeds["ledger"], since: number): Promise
   return low;
 }
 
+/** The reading of the log's last day, into an index. */
+function openLastDay({ ledger, clock }: Pick<CallNeeds, "ledger" | "clock">, take: (entry: Entry) => void) {
+  let loading: Promise<void> = Promise.resolve();
+  let closed = false;
+
+  async function readAll(): Promise<void> {
+    const from = await firstSince(ledger, clock.now() - REMEMBERED_MS);
+    for await (const entry of ledger.read(from)) {
+      if (closed) return;
+      take(entry);
+    }
+  }
+
+  return {
+    load(): Promise<void> {
+      // A log that is closed under the reading is no failure of it.
+      loading = readAll().catch((error: unknown) => {
+        if (!closed) throw error;
+      });
+      return loading;
+    },
+    async ready(): Promise<void> {
+      try {
+        await loading;
+      } catch (cause) {
+        const message =
+          "The last day of the log cannot be read, so no Idempotency-Key can be told from a new one. See Bursar's log.";
+        throw new BursarError("store_unavailable", message, {}, { cause });
+      }
+    },
+    close(): void {
+      closed = true;
+    },
+  };
+}
+
 /** Opens it over a ledger, whose log it follows. `content` is read at every use: a reload may change it. */
 export function openReplies(of: Pick<CallNeeds, "ledger" | "clock">, content: () => ContentBounds = () => BY_DEFAULT): Replies {
   const { ledger, clock } = of;
   const index = openIndex();
   const shelf = openShelf({ bounds: content, now: () => clock.now() });
+  const lastDay = openLastDay(of, (entry) => index.take(entry));
   const stop = ledger.subscribe((entries) => entries.forEach((entry) => void index.take(entry)));
   const sweep = setInterval(() => shelf.sweep(), SWEEP_MS);
   sweep.unref();
@@ -292,11 +334,10 @@ export function openReplies(of: Pick<CallNeeds, "ledger" | "clock">, content: ()
       index.add(fresh);
       return mine(fresh);
     },
-    async load() {
-      const from = await firstSince(ledger, clock.now() - REMEMBERED_MS);
-      for await (const entry of ledger.read(from)) index.take(entry);
-    },
+    load: lastDay.load,
+    ready: lastDay.ready,
     close() {
+      lastDay.close();
       clearInterval(sweep);
       stop();
     },

@@ -52,6 +52,7 @@ async function runCall(road: RoadParts, request: CallRequest): Promise<CallReply
   let kept = NOT_KEPT;
   try {
     call = admissible(road, request, callId);
+    if (call.idempotency !== null) await road.replies.ready();
     kept = recall(road, call);
     return kept.reply ?? kept.keep(await sendCandidates(road, call));
   } catch (error) {

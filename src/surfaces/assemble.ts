@@ -188,7 +188,8 @@ export async function openCore(options: AssembleOptions): Promise<Core> {
   };
   const needs = callNeedsOf({ clock, ledger, providing, observe });
   const replies = openReplies({ ledger, clock }, () => providing().config.content);
-  await replies.load();
+  // In the background: a day of a busy fleet is millions of entries, and only calls with a key wait for it.
+  replies.load().catch((error: unknown) => tell?.("The Idempotency-Keys of the last day cannot be read.", error));
   const road = openRoad(needs, replies);
   const watch = follow(options, { ledger, clock, current });
   const server = factsOf({ providing, address: () => address, startedAt });

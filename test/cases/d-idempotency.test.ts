@@ -104,6 +104,67 @@ test("D5: the same key with another body is 422, and with another key's owner it
   expect(at.requests).toHaveLength(2);
 });
 
+test("after a restart a call with a key waits until the log's last day was read, and a call without one does not", async () => {
+  const at = await repeating(ANSWER);
+  expect(codeOf(await at.keyed("order-1"))).toBe("whole 200");
+  let readOn = (): void => undefined;
+  const held = new Promise<void>((resolve) => (readOn = resolve));
+  const slow = {
+    ...at.ledger,
+    async *read(from: number) {
+      await held;
+      yield* at.ledger.read(from);
+    },
+  };
+  const needs = { ...at.needs, ledger: slow };
+  const replies = openReplies(needs, () => CONTENT);
+  const loaded = replies.load();
+  const road = openRoad(needs, replies);
+  const ask = (headers: Record<string, string>): Promise<CallReply> =>
+    road.run({
+      dialect: openAiChat,
+      query: "",
+      body: Buffer.from(JSON.stringify(ASK)),
+      key: KEY,
+      signal: new AbortController().signal,
+      headers,
+    });
+  let answered = false;
+  const repeated = ask({ "idempotency-key": "order-1" }).finally(() => (answered = true));
+  expect(codeOf(await ask({}))).toBe("whole 200");
+  expect(answered).toBe(false);
+  readOn();
+  await loaded;
+  expect(codeOf(await repeated)).toBe("reply_expired");
+  expect(at.requests).toHaveLength(2);
+});
+
+test("where the log's last day cannot be read, a call with a key is refused and nothing is sent", async () => {
+  const at = await repeating(ANSWER);
+  await at.keyed("order-1");
+  const broken = {
+    ...at.ledger,
+    // biome-ignore lint/correctness/useYield: it fails before it has anything.
+    async *read(): AsyncGenerator<never> {
+      throw new Error("the disk is gone");
+    },
+  };
+  const needs = { ...at.needs, ledger: broken };
+  const replies = openReplies(needs, () => CONTENT);
+  await expect(replies.load()).rejects.toThrow("the disk is gone");
+  const road = openRoad(needs, replies);
+  const reply = await road.run({
+    dialect: openAiChat,
+    query: "",
+    body: Buffer.from(JSON.stringify(ASK)),
+    key: KEY,
+    signal: new AbortController().signal,
+    headers: { "idempotency-key": "order-1" },
+  });
+  expect(codeOf(reply)).toBe("store_unavailable");
+  expect(at.requests).toHaveLength(1);
+});
+
 const { model: _named, ...NAMELESS } = ASK;
 
 const ELSEWHERE: readonly { what: string; over: Partial<CallRequest>; body?: object }[] = [
