@@ -59,10 +59,12 @@ test("Google's client keeps its own connection: what is posted is its bill, abor
   const client = (steer: Record<string, string> = {}) =>
     at.bursar.wrap(new GoogleGenAI({ apiKey: "own", httpOptions: { baseUrl: at.url, headers: steer } }));
   const asked = { model: "gemini-2.5-flash-lite", contents: prompt };
-  const read = async (ai: GoogleGenAI, config: GenerateContentConfig = {}): Promise<unknown> => {
+  const read = async (ai: GoogleGenAI, config: GenerateContentConfig = {}, heard?: () => void): Promise<unknown> => {
     let finish: unknown;
-    for await (const chunk of await ai.models.generateContentStream({ ...asked, config }))
+    for await (const chunk of await ai.models.generateContentStream({ ...asked, config })) {
       finish = chunk.candidates?.[0]?.finishReason ?? finish;
+      heard?.();
+    }
     return finish;
   };
   await at.bursar.task("g", { agent: "roomy" }, async () => {
@@ -71,8 +73,12 @@ test("Google's client keeps its own connection: what is posted is its bill, abor
   });
   expect((await at.bill()).calls).toBe(2);
   await at.exact();
-  const slow = client({ "x-sim-output-tokens": "3000", "x-sim-tokens-per-second": "500" });
-  const left = at.bursar.task("g", { agent: "roomy" }, () => read(slow, { abortSignal: AbortSignal.timeout(1_000) }));
+  // What the client left is read on for its usage: it has to be over before the check gives up.
+  const slow = client({ "x-sim-output-tokens": "1000", "x-sim-tokens-per-second": "500" });
+  const leave = new AbortController();
+  const left = at.bursar.task("g", { agent: "roomy" }, () =>
+    read(slow, { abortSignal: leave.signal }, () => leave.abort(new Error("The programmer's timeout."))),
+  );
   await expect(left).rejects.toThrow(/abort|timeout/i);
   await at.covered();
   const long = { "x-sim-output-tokens": "12000", "x-sim-tokens-per-second": "3000", "x-sim-fault": "ignore-cap=12000" };

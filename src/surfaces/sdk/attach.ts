@@ -3,6 +3,7 @@ import { BursarError } from "../../accounting/errors.js";
 import type { Command } from "../../desk/command.js";
 import { errorOf, requestOf } from "../../desk/http-request.js";
 import { SECRET_HEADERS } from "../credential.js";
+import { openCallersSignals } from "./callers-signal.js";
 import { providerAt } from "./provider-at.js";
 import { notTracked, refusalResponse } from "./response-of.js";
 import type { TaskScopes } from "./task-scope.js";
@@ -30,6 +31,7 @@ function attribute(headers: Headers, scopes: TaskScopes): void {
 /** Sends what a library meant for its provider to the server instead: same route, same body, the server's key. */
 function gatewayFetch(options: AttachOptions): typeof globalThis.fetch {
   const { url, key, scopes } = options;
+  const signalOf = openCallersSignals();
   return async (input, init) => {
     const request = new Request(input, init);
     const asked = new URL(request.url);
@@ -48,17 +50,18 @@ function gatewayFetch(options: AttachOptions): typeof globalThis.fetch {
     attribute(headers, scopes);
     const path = here || wire === null ? asked.pathname : wire.path;
     const body = request.body === null ? {} : { body: new Uint8Array(await request.arrayBuffer()) };
-    return fetch(`${url}${path}${asked.search}`, { method: request.method, headers, ...body, signal: request.signal });
+    return fetch(`${url}${path}${asked.search}`, { method: request.method, headers, ...body, signal: signalOf(input, init) });
   };
 }
 
 /** Speaks to a server. Wrapped clients send to it by their own fetch, with the current task's attribution added. */
 export function attachClient(options: AttachOptions): AttachedClient {
   const { url, key, scopes, adminToken } = options;
+  const signalOf = openCallersSignals();
   const withAttribution: typeof globalThis.fetch = (input, init) => {
     const request = new Request(input, init);
     attribute(request.headers, scopes);
-    return fetch(request);
+    return fetch(request, { signal: signalOf(input, init) });
   };
   return {
     wrap<T extends object>(client: T): T {

@@ -20,12 +20,28 @@ export interface ClientConnection {
 /** What fetch has already undone, so that it no longer holds for the body. */
 const UNDONE = new Set(["content-encoding", "content-length", "transfer-encoding", "connection"]);
 
+/**
+ * The body, until the signal aborts. It is left by cancelling it: a fetch hears its signal only while its own Request has
+ * not been collected (see callers-signal.ts), and a provider that went on unheard would go on billing.
+ */
 async function* bodyOf(response: Response, signal: CallSignal): AsyncIterable<Uint8Array> {
   if (response.body === null) return;
+  const reader = response.body.getReader();
+  const leave = (): void => void reader.cancel().catch(() => undefined);
+  signal.addEventListener("abort", leave, { once: true });
   try {
-    for await (const chunk of response.body) yield chunk;
+    if (signal.aborted) throw new Error("The call was aborted.");
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (signal.aborted) throw new Error("The call was aborted.");
+      if (done) return;
+      yield value;
+    }
   } catch (error) {
     throw upstreamFailureOf(error, signal.aborted ? "aborted" : null);
+  } finally {
+    signal.removeEventListener("abort", leave);
+    leave();
   }
 }
 

@@ -10,6 +10,7 @@ import type { KeyIdentity } from "../../call/identify.js";
 import type { Candidate, Catalog, Dialect, DialectName, Upstream } from "../../call/needs.js";
 import type { Road } from "../../call/run-call.js";
 import { SECRET_HEADERS } from "../credential.js";
+import { openCallersSignals } from "./callers-signal.js";
 import { type ClientConnection, clientUpstream } from "./client-upstream.js";
 import type { ProviderAt } from "./provider-at.js";
 import { notTracked, refusalResponse, responseOf } from "./response-of.js";
@@ -90,6 +91,7 @@ export function trackedFetch(
   core: SdkCore,
   options: { readonly fetch: typeof globalThis.fetch; readonly anyHost: boolean },
 ): typeof globalThis.fetch {
+  const signalOf = openCallersSignals();
   return async (input, init) => {
     const request = new Request(input, init);
     const url = new URL(request.url);
@@ -99,7 +101,7 @@ export function trackedFetch(
     if (wire === null || dialect === undefined || request.method !== "POST") return notTracked(url);
     const provider = providerOf(core, { url, wire, anyHost: options.anyHost });
     if (provider === null) return unknownHost(url);
-    const { signal } = request;
+    const signal = signalOf(input, init);
     const connection: ClientConnection = {
       provider: provider.name,
       url: url.href,
