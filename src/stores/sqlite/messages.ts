@@ -13,7 +13,12 @@ export interface WorkerStart {
   readonly checkedAtStart: number;
 }
 
-/** What a worker really gets: also a bell, a shared counter that is rung at every question. */
+/** Place in a worker's bell: how often it was rung. */
+export const RINGS = 0;
+/** Place in a worker's bell: 1 once it is to stop. */
+export const STOP = 1;
+
+/** What a worker really gets: also a bell, shared numbers that tell it of every question and of the end. */
 export interface WorkerData extends WorkerStart {
   readonly bell: SharedArrayBuffer;
 }

@@ -1,7 +1,7 @@
 /** The main thread's side of a worker: questions, answers, and the end. Money path: fails closed. */
 import { Worker } from "node:worker_threads";
 import type { BursarError } from "../../accounting/errors.js";
-import { errorOf, failureOf, type Reply, type WorkerData, type WorkerStart } from "./messages.js";
+import { errorOf, failureOf, type Reply, RINGS, STOP, type WorkerData, type WorkerStart } from "./messages.js";
 
 /** A worker thread that answers questions in order. */
 export interface Thread {
@@ -11,9 +11,12 @@ export interface Thread {
   failure(): BursarError | null;
   /** Closes the connection in the thread, telling it the argument, then ends it. */
   close(argument?: unknown): Promise<void>;
-  /** Ends the thread at once. */
+  /** Ends the thread after what it is doing, whatever else it was asked. */
   stop(): Promise<void>;
 }
+
+/** A thread that has not ended by then is left behind. */
+const END_MS = 10_000;
 
 interface Waiting {
   readonly resolve: (value: never) => void;
@@ -26,11 +29,33 @@ function workerUrl(name: string): URL {
   return new URL(`${built}${name}.js`, import.meta.url);
 }
 
+/** The bell of a worker: it is rung at every question, and once for the end. */
+function openBell(worker: Worker, rings: Int32Array) {
+  const ended = new Promise<void>((resolve) => worker.once("exit", () => resolve()));
+  function ring(): void {
+    // The thread waits for the bell and not in an event loop: half the way there and back, see serve-port.ts.
+    Atomics.add(rings, RINGS, 1);
+    Atomics.notify(rings, RINGS);
+  }
+  return {
+    ring,
+    /** Lets the thread end by itself; one that hangs in the system (a dead disk) is left behind, and the process may end without it. */
+    async end(): Promise<void> {
+      Atomics.store(rings, STOP, 1);
+      ring();
+      worker.ref();
+      const given = new Promise<void>((resolve) => setTimeout(resolve, END_MS).unref());
+      await Promise.race([ended, given]);
+      worker.unref();
+    },
+  };
+}
+
 /** Starts a worker and waits until it has opened the ledger; answers it with what it said first. */
 export async function openThread<T>(name: string, start: WorkerStart): Promise<{ thread: Thread; opened: T }> {
-  const bell = new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT);
-  const rings = new Int32Array(bell);
+  const bell = new SharedArrayBuffer(2 * Int32Array.BYTES_PER_ELEMENT);
   const worker = new Worker(workerUrl(name), { workerData: { ...start, bell } satisfies WorkerData });
+  const { ring, end } = openBell(worker, new Int32Array(bell));
   const waiting = new Map<number, Waiting>();
   let nextId = 0;
   let failure: BursarError | null = null;
@@ -71,9 +96,7 @@ export async function openThread<T>(name: string, start: WorkerStart): Promise<{
       const answer = wait<V>(nextId);
       if (failure === null) {
         worker.postMessage({ id: nextId, verb, argument });
-        // The thread waits for the bell and not in an event loop: half the way there and back, see serve-port.ts.
-        Atomics.add(rings, 0, 1);
-        Atomics.notify(rings, 0);
+        ring();
       }
       return answer;
     },
@@ -82,17 +105,15 @@ export async function openThread<T>(name: string, start: WorkerStart): Promise<{
       try {
         await thread.ask("close", argument);
       } finally {
-        await worker.terminate();
+        await end();
       }
     },
-    async stop() {
-      await worker.terminate();
-    },
+    stop: end,
   };
   try {
     return { thread, opened: await wait<T>(0) };
   } catch (error) {
-    await worker.terminate();
+    await end();
     throw error;
   }
 }
