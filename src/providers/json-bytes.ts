@@ -6,6 +6,7 @@
 import { isAscii, isUtf8 } from "node:buffer";
 import { BursarError } from "../accounting/errors.js";
 import type { BodyField, ParsedRequest } from "../call/message.js";
+import { CLOSE_ARRAY, CLOSE_OBJECT, COLON, COMMA, closingQuote, OPEN_ARRAY, OPEN_OBJECT, QUOTE } from "./json-syntax.js";
 
 /** One field of an object. */
 export type Field = BodyField;
@@ -21,18 +22,6 @@ export const DEPTH_MAX = 200;
 
 /** Keys allowed in a body, all levels together. */
 export const KEYS_MAX = 100_000;
-
-const QUOTE = 0x22;
-const BACKSLASH = 0x5c;
-const OPEN_OBJECT = 0x7b;
-const CLOSE_OBJECT = 0x7d;
-const OPEN_ARRAY = 0x5b;
-const CLOSE_ARRAY = 0x5d;
-const COLON = 0x3a;
-const COMMA = 0x2c;
-
-/** Bytes of a string looked at one by one before a native search takes over: keys and words are cheaper this way. */
-const STEP = 24;
 
 /** Keys of one object compared one by one; more go into a set. */
 const LINEAR_KEYS = 32;
@@ -72,28 +61,9 @@ function next(walk: Walk): number {
 
 /** Moves behind a string's closing quote; `at` stands on the opening one. */
 function skipString(walk: Walk): void {
-  const { bytes } = walk;
-  let at = walk.at + 1;
-  const stop = Math.min(at + STEP, bytes.length);
-  while (at < stop) {
-    const byte = bytes[at];
-    at += byte === BACKSLASH ? 2 : 1;
-    if (byte === QUOTE) {
-      walk.at = at;
-      return;
-    }
-  }
-  for (let quote = bytes.indexOf(QUOTE, at); quote >= 0; quote = bytes.indexOf(QUOTE, at)) {
-    let run = quote;
-    while (run > at && bytes[run - 1] === BACKSLASH) run--;
-    at = quote + 1;
-    if ((quote - run) % 2 === 0) {
-      walk.at = at;
-      return;
-    }
-  }
-  walk.at = bytes.length;
-  unexpected(walk);
+  const end = closingQuote(walk.bytes, walk.at);
+  walk.at = end < 0 ? walk.bytes.length : end + 1;
+  if (end < 0) unexpected(walk);
 }
 
 /** Parses JSON text that begins at byte `start`. The parser's own message quotes the body, so it is not passed on. */

@@ -4,6 +4,7 @@
  * Money path: fails closed — an event that differs in any other byte is read like any.
  */
 import { isUtf8 } from "node:buffer";
+import { BACKSLASH, COLON, QUOTE } from "./json-syntax.js";
 import type { OutputMeter } from "./meter-output.js";
 
 /** Knows the last event that only brought a text. */
@@ -18,10 +19,6 @@ export interface RepeatedDelta {
   /** Is this the remembered event with another text? That is then metered. */
   repeats(raw: Uint8Array, meter: OutputMeter): boolean;
 }
-
-const QUOTE = 0x22;
-const BACKSLASH = 0x5c;
-const COLON = 0x3a;
 
 /** Longest event that is remembered: its bytes are kept for the stream's life. */
 const REMEMBERED_MAX = 2_048;

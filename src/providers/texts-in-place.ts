@@ -9,6 +9,17 @@ import { BursarError } from "../accounting/errors.js";
 import { openWalk, type TextWalk } from "../accounting/meter/estimate.js";
 import { walkJsonString } from "../accounting/meter/walk-json-string.js";
 import { DEPTH_MAX, type Field, KEYS_MAX, readObject } from "./json-bytes.js";
+import {
+  BACKSLASH,
+  CLOSE_ARRAY,
+  CLOSE_OBJECT,
+  COLON,
+  COMMA,
+  closingQuote,
+  OPEN_ARRAY,
+  OPEN_OBJECT,
+  QUOTE,
+} from "./json-syntax.js";
 import { openPlacedText } from "./placed-text.js";
 import { type Fields, isObject } from "./request-fields.js";
 
@@ -28,20 +39,9 @@ export interface BodyRead {
 /** Shorter texts are parsed with the rest: to take one out costs about as much as to parse so many bytes. */
 const TAKEN_MIN = 64;
 
-/** Bytes of a string looked at one by one before a native search takes over. */
-const STEP = 32;
-
 /** Keys of one object that are compared with one another; an object with more is left to `readObject`. */
 const OBJECT_KEYS_MAX = 64;
 
-const QUOTE = 0x22;
-const BACKSLASH = 0x5c;
-const OPEN_OBJECT = 0x7b;
-const CLOSE_OBJECT = 0x7d;
-const OPEN_ARRAY = 0x5b;
-const CLOSE_ARRAY = 0x5d;
-const COLON = 0x3a;
-const COMMA = 0x2c;
 /** What begins the text that stands for one taken out. A client's text that begins so, or may, is taken out whatever its length. */
 const MARK = 0x7f;
 const LETTER_U = 0x75;
@@ -72,23 +72,6 @@ function next(walk: BodyWalk): number | undefined {
   while (byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09) byte = bytes[++at];
   walk.at = at;
   return byte;
-}
-
-/** Where the string ends whose opening quote is at `start`: its closing quote; −1 without one. */
-function closingQuote(bytes: Buffer, start: number): number {
-  let at = start + 1;
-  const stop = Math.min(at + STEP, bytes.length);
-  while (at < stop) {
-    const byte = bytes[at];
-    if (byte === QUOTE) return at;
-    at += byte === BACKSLASH ? 2 : 1;
-  }
-  for (let quote = bytes.indexOf(QUOTE, at); quote >= 0; quote = bytes.indexOf(QUOTE, quote + 1)) {
-    let run = quote;
-    while (run > at && bytes[run - 1] === BACKSLASH) run--;
-    if ((quote - run) % 2 === 0) return quote;
-  }
-  return -1;
 }
 
 function skipString(walk: BodyWalk): boolean {

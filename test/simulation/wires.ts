@@ -125,7 +125,7 @@ const anthropic: Wire = {
     { ...truth, input_tokens: 0, cache_read_input_tokens: 0 },
   ],
   opening(model, usage) {
-    // The output is a placeholder here; the input is what it will be.
+    // As Anthropic's own: the first event counts one token of output, whatever comes; its input is final.
     const told = usage === null ? {} : { usage: { ...usage, output_tokens: 1 } };
     const message = { id: "msg_1", type: "message", role: "assistant", model, content: [], stop_reason: null, ...told };
     return [

@@ -4,13 +4,8 @@
  * an element beyond its bound ends the stream. Source: https://ai.google.dev/api/generate-content (read November 2026).
  */
 import { type EventSplitter, UpstreamFailure } from "../../call/needs.js";
+import { BACKSLASH, CLOSE_ARRAY, CLOSE_OBJECT, OPEN_ARRAY, OPEN_OBJECT, QUOTE } from "../json-syntax.js";
 
-const QUOTE = 0x22;
-const BACKSLASH = 0x5c;
-const OPEN_ARRAY = 0x5b;
-const CLOSE_ARRAY = 0x5d;
-const OPEN_OBJECT = 0x7b;
-const CLOSE_OBJECT = 0x7d;
 const HELD_MIN = 1024;
 
 /** Where the bytes so far end: inside a string, how deep inside an element, inside the array at all. */

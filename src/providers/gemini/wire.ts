@@ -5,6 +5,7 @@
 import type { ParsedRequest, RequestTarget } from "../../call/message.js";
 import type { Dialect, Splice } from "../../call/needs.js";
 import { type Field, readObject, splice, topLevel } from "../json-bytes.js";
+import { OPEN_OBJECT } from "../json-syntax.js";
 import { openSseSplitter } from "../sse.js";
 import { openJsonArraySplitter } from "./json-array.js";
 import { camelName, protoFields } from "./proto-json.js";
@@ -12,8 +13,6 @@ import { readGeminiReply, readTokenCount } from "./read-reply.js";
 import { readGeminiRequest, targetModel } from "./read-request.js";
 import { geminiErrorEvent, refuseGemini } from "./refuse.js";
 import { openGeminiReader } from "./stream.js";
-
-const OPEN_OBJECT = 0x7b;
 
 /** A field by its camelCase name, however the client spelled it. */
 function named(fields: readonly Field[], name: string): Field | undefined {
